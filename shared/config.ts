@@ -1,0 +1,58 @@
+/**
+ * Where a server and its clients meet: the default port of each service, and
+ * the command line. The one module that examples import.
+ */
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+
+/** Each service's default port (notes-001, notes-003). 0 is any free port. */
+export const ports = { uppercase: 12000, echo: 2105, walkthrough: 0 };
+
+/**
+ * Reads the command line of the example that was started.
+ *
+ * In: the service, and the example's own options with their defaults:
+ * `{ name: "ada" }` makes a `--name`. Out: `host`, `port` (0 to 65535), and
+ * those options. `--help` prints the example's header and the options, and
+ * exits with 0. A mistake is told in a line on stderr, and exits with 2.
+ */
+export function config<Own extends Record<string, string>>(
+  service: keyof typeof ports,
+  own = {} as Own,
+): Own & { host: string; port: number } {
+  const defaults = { host: "127.0.0.1", port: `${ports[service]}`, ...own };
+  const options: NonNullable<Parameters<typeof parseArgs>[0]>["options"] = {};
+  for (const [name, value] of Object.entries(defaults))
+    options[name] = { type: "string", default: value };
+  try {
+    const { help, ...values } = parseArgs({
+      options: { ...options, help: { type: "boolean" } },
+    }).values;
+    if (help) {
+      console.log(`${header()}\n\nOptions:`);
+      for (const [name, value] of Object.entries(defaults))
+        console.log(`  --${name} ${name.toUpperCase()}  (default ${value})`);
+      console.log("  --help");
+      process.exit();
+    }
+    const { host, port } = values as typeof defaults;
+    if (!host) throw new Error("--host takes a name or an address");
+    if (!/^\d+$/.test(port) || Number(port) > 65535)
+      throw new Error("--port takes a whole number from 0 to 65535");
+    return { ...(values as typeof defaults), port: Number(port) };
+  } catch (error) {
+    // Some of Node's messages are several lines long.
+    console.error((error as Error).message.replaceAll("\n", " "));
+    process.exit(2);
+  }
+}
+
+/** The started file's header, as text. `tsx udp/server` starts a .ts, too. */
+function header() {
+  const file = process.argv[1]?.replace(/(\.ts)?$/, ".ts") ?? "";
+  const [comment = ""] = readFileSync(file, "utf8").split(" */", 1);
+  return comment
+    .replace("/**", "")
+    .replaceAll(/^ \* ?/gm, "")
+    .trim();
+}

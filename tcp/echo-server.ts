@@ -1,0 +1,40 @@
+/**
+ * Echo server over TCP: sends back what comes in.
+ *
+ * pipe() is the loop of receive and send. The trap is in what a loop of one's
+ * own forgets: to stop receiving while the client does not read its replies,
+ * and to end this half of the connection once the client has ended the other.
+ *
+ *     $ tsx tcp/echo-server.ts
+ *     The echo server is ready on 127.0.0.1:2105
+ */
+import { type AddressInfo, createServer, isIPv6 } from "node:net";
+import { config } from "../shared/config.ts";
+
+const { host, port } = config("echo");
+const at = (address: string, port: number) =>
+  `${isIPv6(address) ? `[${address}]` : address}:${port}`;
+
+const server = createServer({
+  allowHalfOpen: true, // a client that has ended its half still gets the rest
+  keepAlive: true, // a client whose machine is gone is found out and dropped
+  keepAliveInitialDelay: 60_000,
+});
+server.on("error", ({ code }: NodeJS.ErrnoException) => {
+  const address = at(host, port);
+  console.error(
+    `cannot bind ${address} (${code}): try another --port or --host`,
+  );
+  process.exit(1);
+});
+server.listen(port, host, () => {
+  const { address, port } = server.address() as AddressInfo;
+  console.log(`The echo server is ready on ${at(address, port)}`);
+});
+
+server.on("connection", (connection) => {
+  connection.pipe(connection);
+  connection.on("error", (error) => {
+    console.error(`a client is gone: ${error.message}`);
+  });
+});

@@ -1,0 +1,55 @@
+/**
+ * Echo client over UDP: sends each line as a datagram, prints what comes back.
+ *
+ * connect() on a UDP socket sends nothing. It tells the system who the other
+ * end is: send() then needs no address, a stranger's datagram is kept out, and
+ * that nobody listens there becomes an error, ECONNREFUSED. The trap: connect()
+ * itself succeeds without any server.
+ *
+ *     $ tsx udp/echo-server.ts
+ *     The echo server is ready on 127.0.0.1:2105
+ *     $ echo hello | tsx udp/echo-client.ts
+ *     hello
+ */
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { isIPv6 } from "node:net";
+import { createInterface } from "node:readline";
+import { config } from "../shared/config.ts";
+
+const { host, port } = config("echo");
+const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+const trouble: Record<string, string> = {
+  ABORT_ERR: `no reply from ${server} within 2 s: try again`,
+  ECONNREFUSED: `nothing answers on ${server}: start it with tsx udp/echo-server.ts`,
+  EMSGSIZE: `the line is too long for a datagram to ${server}: send less`,
+};
+const terminal = process.stdin.isTTY && process.stderr.isTTY;
+const prompt = terminal ? "A message: " : "";
+process.stdout.on("error", () => process.exit(1)); // as in: client | head -1
+
+process.stderr.write(prompt);
+for await (const message of createInterface({ input: process.stdin })) {
+  const client = createSocket(isIPv6(host) ? "udp6" : "udp4");
+  try {
+    client.connect(port, host);
+    await once(client, "connect");
+    client.send(message, (error) => error && client.emit("error", error));
+    const signal = AbortSignal.timeout(2000);
+    const [reply] = await once(client, "message", { signal });
+    // What came from the network must not steer the terminal.
+    console.log(String(reply).replace(/(?!\t)\p{Cc}/gu, ""));
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    console.error(
+      trouble[code] ??
+        `cannot reach ${server} (${code}): try another --host or --port`,
+    );
+    process.exitCode = 1;
+    if (code !== "ABORT_ERR") break;
+  } finally {
+    client.close();
+  }
+  process.stderr.write(prompt);
+}
+if (terminal) console.error();

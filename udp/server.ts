@@ -1,0 +1,45 @@
+/**
+ * Uppercase server over UDP: sends each datagram's text back in capitals.
+ *
+ * bind() is all it needs: no listen, no accept, no connection. Each datagram
+ * brings the address that its reply goes to. The trap: anyone can write any
+ * address there, so a reply may go to somebody who never asked.
+ *
+ *     $ tsx udp/server.ts
+ *     The uppercase server is ready on 127.0.0.1:12000
+ */
+import { createSocket } from "node:dgram";
+import { isIPv6 } from "node:net";
+import { crc32 } from "node:zlib";
+import { config } from "../shared/config.ts";
+
+const { host, port } = config("uppercase");
+const at = (address: string, port: number) =>
+  `${isIPv6(address) ? `[${address}]` : address}:${port}`;
+
+const server = createSocket(isIPv6(host) ? "udp6" : "udp4");
+server.on("error", ({ code }: NodeJS.ErrnoException) => {
+  const address = at(host, port);
+  console.error(
+    `cannot bind ${address} (${code}): try another --port or --host`,
+  );
+  process.exit(1);
+});
+server.bind(port, host, () => {
+  const { address, port } = server.address();
+  console.log(`The uppercase server is ready on ${at(address, port)}`);
+});
+
+const copies = new Uint16Array(65536);
+server.on("message", (message, client) => {
+  // Set on each other by a forged address, two servers would repeat one text
+  // for ever. So every 4096th copy of a datagram from a port gets no reply.
+  const slot = crc32(message, client.port) % copies.length;
+  if (++copies[slot]! % 4096 === 0 || client.port === 0)
+    return console.error(`no reply to ${at(client.address, client.port)}`);
+
+  const reply = message.toString().toUpperCase();
+  server.send(reply, client.port, client.address, (error) => {
+    if (error) console.error(`a client gets no reply: ${error.message}`);
+  });
+});
