@@ -1,0 +1,90 @@
+/**
+ * Shows the examples at work: each client with its server, and each program
+ * that stands alone, as the transcripts in their headers tell.
+ *
+ *     npm run demo
+ *     npm run demo tcp/echo
+ *     npm run demo -- --list
+ */
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { chalk } from "zx";
+import { headers, play, type Transcript } from "./transcript.ts";
+
+const begin = performance.now();
+chalk.level = process.stdout.isTTY && process.stdout.hasColors() ? 1 : 0;
+
+/** The files that a transcript runs, "tcp/server.ts tcp/client.ts". */
+const files = ({ steps }: Transcript) =>
+  [...new Set(steps.map(({ file }) => file))].join(" ");
+
+const { names, list } = commandLine();
+// A server's own header shows it alone; its client's shows the two together.
+const all = (await headers()).filter(({ steps }) => !steps.at(-1)?.server);
+const chosen = all.filter(
+  (transcript) =>
+    !names.length || names.some((name) => files(transcript).includes(name)),
+);
+if (!chosen.length)
+  mistake(`no ${names.join(" ")} in ${all.map(files).join(" ")}`);
+if (list) {
+  for (const transcript of chosen) console.log(files(transcript));
+  process.exit();
+}
+
+// While one transcript is shown, the next ones run already, unseen.
+const held = chosen.map((): string[] => []);
+const done: boolean[] = [];
+const failed: string[] = [];
+let shown = 0;
+
+async function show(i: number) {
+  const tell = (line: string) =>
+    i === shown ? console.log(line) : held[i]!.push(line);
+  const transcript = chosen[i]!;
+  try {
+    const differences = await play(transcript, ({ file, server }, line) => {
+      const colour = server ? chalk.cyan : chalk.green;
+      tell(colour(file.padEnd(20)) + line);
+    });
+    if (differences.length) throw new Error(differences.join("\n"));
+  } catch (error) {
+    tell(chalk.red((error as Error).message));
+    failed.push(files(transcript));
+  }
+  tell("");
+  done[i] = true;
+  while (done[shown]) for (const line of held[++shown] ?? []) console.log(line);
+}
+
+const queue = chosen.keys();
+const worker = async () => {
+  for (const i of queue) await show(i);
+};
+await Promise.all(Array.from({ length: availableParallelism() }, worker));
+
+const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+const good = chosen.length - failed.length;
+console.log(`${good} of ${chosen.length} as their headers say, ${seconds} s`);
+if (failed.length) {
+  console.error(chalk.red(`failed: ${failed.join(", ")}`));
+  process.exitCode = 1;
+}
+
+function commandLine() {
+  try {
+    const { values, positionals: names } = parseArgs({
+      allowPositionals: true,
+      options: { list: { type: "boolean" } },
+    });
+    // npm takes an option that stands before no "--" for its own.
+    return { names, list: values.list ?? process.env.npm_config_list };
+  } catch (error) {
+    return mistake((error as Error).message);
+  }
+}
+
+function mistake(message: string): never {
+  console.error(message);
+  process.exit(2);
+}
