@@ -1,6 +1,7 @@
 /**
  * The one place that starts and stops processes, for scripts and tests alike.
  */
+import { EventEmitter } from "node:events";
 import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import type { Writable } from "node:stream";
@@ -10,21 +11,27 @@ import { $, type ProcessOutput } from "zx";
 /** The project's folder. Every command runs there. */
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** A process that was started, and all that it started itself. */
+/** A command that was started, with all the processes that it is made of. */
 export interface Program {
-  /** The process group's identifier, and the first process's. */
+  /** The identifier of its process group. */
   pid: number;
   stdin: Writable;
-  /** The address at the end of its ready line; fails if it ends before that. */
-  ready: Promise<{ host: string; port: number }>;
-  /** How it ended, once all of its group have; fails after the time limit. */
+  /**
+   * The first line on stdout or stderr that matches, once it is printed. Fails
+   * if the program ends without it.
+   */
+  line(pattern: RegExp): Promise<RegExpExecArray>;
+  /** How it ended, once all of it has. Fails if that was for the time limit. */
   ended: Promise<ProcessOutput>;
-  /** Sends a signal to the whole group, as Ctrl-C does, and awaits its end. */
+  /** Sends a signal to all of it, as Ctrl-C does, and waits for its end. */
   stop(signal?: NodeJS.Signals): Promise<ProcessOutput>;
 }
 
-// In a group of its own (detached), because tsx runs the file in a second
-// process: a signal to the group reaches both.
+/** A server's last line before it serves; its address is in the groups. */
+export const readyLine = /\bready\b.* (?<host>\S+):(?<port>\d+)$/;
+
+// tsx runs the file in a second process. Detached, they are a process group of
+// their own, and a signal reaches both.
 const shell = $({
   cwd: root,
   preferLocal: root,
@@ -34,16 +41,15 @@ const shell = $({
   prefix: "",
 });
 
+// What was started ends with us, however we end.
 const running = new Set<number>();
 process.on("exit", () => running.forEach((pid) => signal(pid, "SIGKILL")));
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   process.on(name, () => process.exit(128 + constants.signals[name]));
 
 /**
- * Starts a shell command.
- *
- * In: the command; what is told of each line that it prints, as it prints it;
- * the time that it may take, in milliseconds, before it is killed.
+ * Starts a shell command. In: the command; what is told of each line that it
+ * prints; the milliseconds after which it is killed.
  */
 export function start(
   command: string,
@@ -52,42 +58,47 @@ export function start(
   const child = shell([command] as unknown as TemplateStringsArray);
   const pid = child.pid!;
   running.add(pid);
-
   let late = false;
   const timer = setTimeout(() => {
     late = true;
     signal(pid, "SIGKILL");
   }, limit);
+
+  const lines: string[] = [];
+  const printed = new EventEmitter().setMaxListeners(0);
+  for (const input of [child.stdout, child.stderr]) {
+    input.setEncoding("utf8"); // zx takes the chunks of bytes for whole texts
+    createInterface({ input }).on("line", (line) => {
+      lines.push(line);
+      onLine(line);
+      printed.emit("line");
+    });
+  }
+
   const ended = child.then((output) => {
     running.delete(pid);
     clearTimeout(timer);
-    if (late)
-      throw new Error(`${command} hung for ${limit} ms after ${output.text()}`);
+    printed.emit("end");
+    if (late) throw new Error(`hung for ${limit} ms: ${command}`);
     return output;
   });
-  ended.catch(() => {}); // whoever awaits it is told
+  ended.catch(() => {}); // whoever waits for it is told
 
-  const ready = new Promise<{ host: string; port: number }>(
-    (resolve, reject) => {
-      for (const stream of [child.stdout, child.stderr])
-        createInterface({ input: stream }).on("line", (line) => {
-          onLine(line);
-          const [, host, port] = /\bready\b.* (\S+):(\d+)$/.exec(line) ?? [];
-          if (host && stream === child.stdout)
-            resolve({ host, port: Number(port) });
-        });
-      ended.then(
-        ({ stderr }) => reject(new Error(`${command} ended: ${stderr}`)),
-        reject,
-      );
-    },
-  );
-  ready.catch(() => {}); // the same
   return {
     pid,
     stdin: child.stdin,
-    ready,
     ended,
+    line: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const found = lines.map((line) => pattern.exec(line)).find(Boolean);
+          if (found) resolve(found);
+        };
+        look();
+        printed.on("line", look);
+        const text = () => `${command} ended after ${JSON.stringify(lines)}`;
+        ended.then(() => reject(new Error(text())), reject);
+      }),
     stop(name = "SIGINT") {
       signal(pid, name);
       return ended;
@@ -96,18 +107,16 @@ export function start(
 }
 
 /**
- * Runs a shell command to its end.
- *
- * In: the command, and all of its input. Out: what it printed, and its exit
- * status. Fails if it takes more than `limit` milliseconds.
+ * Runs a shell command to its end. In: the command; all of its input; the
+ * milliseconds that it may take. Out: what it printed and its exit status.
  */
 export function run(
   command: string,
   input: string | Buffer = "",
   limit?: number,
-) {
+): Promise<ProcessOutput> {
   const { stdin, ended } = start(command, { limit });
-  stdin.on("error", () => {}); // it need not read everything
+  stdin.on("error", () => {}); // it may end before it has read all
   stdin.end(input);
   return ended;
 }
@@ -116,7 +125,7 @@ function signal(group: number, name: NodeJS.Signals) {
   try {
     process.kill(-group, name);
   } catch (error) {
-    // It may have ended on its own just now.
+    // It has just ended by itself.
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }

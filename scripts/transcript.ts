@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { globby } from "zx";
-import { type Program, root, start } from "./processes.ts";
+import { type Program, readyLine, root, start } from "./processes.ts";
 
 /** A command, and what it prints. */
 export interface Step {
@@ -34,13 +34,17 @@ export async function headers(): Promise<Transcript[]> {
   });
 }
 
-/** The transcripts in the console blocks of a Markdown file. */
+/**
+ * The transcripts in the console blocks of a Markdown file. The blocks of a
+ * table, side by side, are one.
+ */
 export function consoleBlocks(file: string): Transcript[] {
   const text = readFileSync(join(root, file), "utf8");
-  const blocks = text.matchAll(/^```console\n(.*?)\n```$/gms);
-  return [...blocks].map(({ index, 1: block = "" }) => ({
+  const block = /^```console\n(.*?)\n```$/gms;
+  const places = text.matchAll(/^<table>.*?^<\/table>|^```console.*?^```$/gms);
+  return [...places].map(({ 0: place, index }) => ({
     name: `${file}:${text.slice(0, index).split("\n").length}`,
-    steps: parse(block.split("\n")),
+    steps: [...place.matchAll(block)].flatMap((b) => parse(b[1]!.split("\n"))),
   }));
 }
 
@@ -54,7 +58,7 @@ function parse(lines: string[]): Step[] {
       steps.push({ command, output: [], file, server: false });
     } else if (step) {
       step.output.push(line);
-      step.server = /\bready\b.*:\d+$/.test(line);
+      step.server = readyLine.test(line);
     }
   }
   return steps;
@@ -90,8 +94,9 @@ export async function play(
       program.stdin.end();
       if (step.server) {
         servers.push(program);
-        const { port } = await program.ready;
-        ports.set(/\d+$/.exec(step.output.at(-1)!)![0], `${port}`);
+        const { groups } = await program.line(readyLine);
+        const written = readyLine.exec(step.output.at(-1)!);
+        ports.set(written!.groups!.port!, groups!.port!);
       } else await program.ended;
     }
   } finally {
