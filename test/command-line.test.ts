@@ -1,0 +1,69 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as assert from "uvu/assert";
+import { root, run } from "../scripts/processes.ts";
+import { headers } from "../scripts/transcript.ts";
+import { check, finish, node } from "./harness.ts";
+
+const files = (await headers()).map(({ name }) => name);
+
+// Each mistake, and the words that name it.
+const mistakes = {
+  "--port 65536": "--port takes a whole number from 0 to 65535",
+  "--port 1e3": "--port takes a whole number from 0 to 65535",
+  "--port=-1": "--port takes a whole number from 0 to 65535",
+  "--port ''": "--port takes a whole number from 0 to 65535",
+  "--port": "'--port <value>' argument missing",
+  "--port --host ::1": "'--port' argument is ambiguous",
+  "--host ''": "--host takes a name or an address",
+  "--prot 80": "Unknown option '--prot'",
+  "--help=yes": "'--help' does not take an argument",
+  "12000": "Unexpected argument '12000'",
+};
+
+// Every file is tried, and every mistake: they go round together.
+const rounds = Object.entries(mistakes).map(([options, words], i) => ({
+  file: files[i % files.length]!,
+  options,
+  words,
+}));
+
+for (const { file, options, words } of rounds)
+  check(`${file} ${options} is a mistake`, async () => {
+    const result = await run(`${node} ${file} ${options}`);
+    assert.is(result.stdout, "");
+    assert.ok(result.stderr.includes(words), result.stderr);
+    assert.match(result.stderr, /^.+\n$/);
+    assert.is(result.exitCode, 2);
+  });
+
+for (const file of [
+  "udp/server.ts",
+  "udp/walkthrough.ts",
+  "tcp/client.ts",
+  "tcp/echo-server.ts",
+])
+  check(`${file} --help prints its header and its options`, async () => {
+    const { stdout, stderr, exitCode } = await run(`${node} ${file} --help`);
+    const [header = "", options = ""] = stdout.split("\n\nOptions:\n");
+    const written = header.replaceAll(/^(?=.)/gm, " ").replaceAll(/^/gm, " *");
+    const source = readFileSync(join(root, file), "utf8");
+    assert.ok(source.startsWith(`/**\n${written}\n */\nimport `), written);
+    const port = /127.0.0.1:(\d+)$/m.exec(header)?.[1];
+    const defaultPort = file.includes("walkthrough") ? "0" : port;
+    assert.is(
+      options,
+      "  --host HOST  (default 127.0.0.1)\n" +
+        `  --port PORT  (default ${defaultPort})\n` +
+        "  --help\n",
+    );
+    assert.is(stderr, "");
+    assert.is(exitCode, 0);
+  });
+
+check("tsx udp/server --help works without the ending, too", async () => {
+  const { stdout } = await run("tsx udp/server --help");
+  assert.match(stdout, /^Uppercase server over UDP/);
+});
+
+finish();

@@ -1,0 +1,72 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import * as assert from "uvu/assert";
+import { readyLine, run, start } from "../scripts/processes.ts";
+import { check, finish, node } from "./harness.ts";
+
+const pairs = [
+  "udp/server.ts udp/client.ts",
+  "udp/echo-server.ts udp/echo-client.ts",
+  "udp/walkthrough.ts",
+  "tcp/server.ts tcp/client.ts",
+  "tcp/echo-server.ts tcp/echo-client.ts",
+  "tcp/walkthrough.ts",
+];
+
+check("npm run demo shows every pair", async () => {
+  const { stdout, exitCode } = await run("npm run --silent demo");
+  for (const file of pairs.flatMap((pair) => pair.split(" ")))
+    assert.match(stdout, RegExp(`^${file} +\\$ .*tsx ${file}`, "m"));
+  assert.match(stdout, /^udp\/client.ts +HELLO$/m);
+  assert.match(stdout, /\n6 of 6 as their headers say, \d+\.\d s\n$/);
+  assert.not.match(stdout, /\x1b/);
+  assert.is(exitCode, 0);
+});
+
+check("npm run demo lists the pairs, with -- or without", async () => {
+  for (const list of ["-- --list", "--list"]) {
+    const { stdout } = await run(`npm run --silent demo ${list}`);
+    assert.is(stdout, `${pairs.join("\n")}\n`);
+  }
+});
+
+check("the demo takes no other words", async () => {
+  for (const words of ["quic", "--lost"]) {
+    const result = await run(`${node} scripts/demo.ts ${words}`);
+    assert.is(result.stdout, "");
+    assert.match(result.stderr, /^.*(quic|--lost).*\n$/);
+    assert.is(result.exitCode, 2);
+  }
+});
+
+check(
+  "the demo has colours on a terminal, but for NO_COLOR",
+  async () => {
+    const demo = `${node} scripts/demo.ts udp/walkthrough`;
+    const coloured = await run(`python3 test/terminal.py "${demo}"`);
+    assert.match(coloured.stdout, /\x1b\[\d+mudp\/walkthrough.ts/);
+    const plain = await run(`NO_COLOR=1 python3 test/terminal.py "${demo}"`);
+    assert.match(plain.stdout, /^udp\/walkthrough.ts +server: socket\r$/m);
+    assert.not.match(plain.stdout, /\x1b/);
+  },
+  "python3",
+);
+
+check("Ctrl-C ends npm run demo and all that it has started", async () => {
+  const demo = start("npm run --silent demo udp/server");
+  const { port } = (await demo.line(readyLine)).groups!;
+  const { exitCode, signal } = await demo.stop("SIGINT");
+  assert.ok(exitCode === 130 || signal === "SIGINT");
+  // The system takes a moment to end what was killed.
+  for (let free = false; !free;) {
+    const socket = createSocket("udp4");
+    socket.bind(Number(port), "127.0.0.1");
+    free = await once(socket, "listening").then(
+      () => true,
+      () => false,
+    );
+    socket.close();
+  }
+});
+
+finish();

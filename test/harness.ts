@@ -1,0 +1,205 @@
+/**
+ * What the tests share: checks with a time limit that clean up behind them,
+ * and sockets to talk to the examples with.
+ */
+import { execFileSync } from "node:child_process";
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
+import { once } from "node:events";
+import * as net from "node:net";
+import { test } from "uvu";
+import { which } from "zx";
+import { type Program, readyLine, start } from "../scripts/processes.ts";
+
+/** A server that is ready, and its address. */
+export interface Server extends Program {
+  host: string;
+  port: number;
+}
+
+const upper = (text: string) => text.toUpperCase();
+const same = (text: string) => text;
+
+/** The notes' servers, their clients, and what they answer to a text. */
+export const pairs = {
+  udp: [
+    { server: "udp/server.ts", client: "udp/client.ts", answer: upper },
+    {
+      server: "udp/echo-server.ts",
+      client: "udp/echo-client.ts",
+      answer: same,
+    },
+  ],
+  tcp: [
+    { server: "tcp/server.ts", client: "tcp/client.ts", answer: upper },
+    {
+      server: "tcp/echo-server.ts",
+      client: "tcp/echo-client.ts",
+      answer: same,
+    },
+  ],
+};
+
+/** Texts that a careless program spoils: "ΐ" in capitals is three characters. */
+export const texts = ["hello", "", " ", "ß", "é", "😀", "ΐ", "naïve ΐ 😀 ß"];
+
+/**
+ * tsx without its second process, or Node alone where it knows types: for the
+ * many starts in which that makes no difference but in time.
+ */
+export const node = (process.features as { typescript?: string }).typescript
+  ? "node"
+  : "node --import tsx";
+
+/** What a check, or else the file, has started and must end. */
+let cleanup: (() => unknown)[] = [];
+
+/**
+ * A test. In: its name; what it does, which fails by throwing or by taking
+ * more than a minute; what it needs, a command or to be "root", and is skipped
+ * without. What it opens with the functions below ends with it.
+ */
+export function check(
+  name: string,
+  body: () => Promise<void>,
+  ...needs: string[]
+): void {
+  const missing = needs.filter((need) =>
+    need === "root" ? process.getuid?.() : !which.sync(need, { nothrow: true }),
+  );
+  if (missing.length) {
+    console.log(`skipped for want of ${missing.join(" and ")}: ${name}`);
+    return test.skip(name);
+  }
+  test(name, async () => {
+    const shared = cleanup;
+    cleanup = [];
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise((_, reject) => {
+      timer = setTimeout(reject, 60_000, new Error("took over a minute"));
+    });
+    try {
+      await Promise.race([body(), limit]);
+    } finally {
+      clearTimeout(timer);
+      await Promise.all(cleanup.map((end) => end()));
+      cleanup = shared;
+    }
+  });
+}
+
+/** Runs the file's checks, then ends what they have shared. */
+export function finish(): void {
+  test("what the checks share ends", async () => {
+    await Promise.all(cleanup.map((end) => end()));
+  });
+  test.run();
+}
+
+/**
+ * Starts a server and waits until it is ready. In: an example, to which any
+ * free port is given, with its options, "udp/server.ts --host ::1"; or any
+ * other command, and the line by which it tells that it is ready.
+ */
+export async function serve(
+  command: string,
+  line = readyLine,
+): Promise<Server> {
+  const program = start(
+    command.replace(/^(udp|tcp)\/\S+/, `${node} $& --port 0`),
+    {
+      limit: 120_000,
+    },
+  );
+  cleanup.push(() => program.stop("SIGKILL"));
+  const { host = "", port } = (await program.line(line)).groups ?? {};
+  return { ...program, host: host.replace(/[[\]]/g, ""), port: Number(port) };
+}
+
+/** The memory of a program's processes together, in bytes. */
+export function memory({ pid }: Program): number {
+  const table = execFileSync("ps", ["-A", "-o", "pgid=,rss="], {
+    encoding: "utf8",
+  });
+  let kilobytes = 0;
+  for (const row of table.trim().split("\n")) {
+    const [group, rss] = row.trim().split(/\s+/);
+    if (Number(group) === pid) kilobytes += Number(rss);
+  }
+  return kilobytes * 1024;
+}
+
+/** A UDP socket: connected to an address, or else bound to a free port. */
+export async function udp(port = 0, host = "127.0.0.1"): Promise<UdpSocket> {
+  const socket = createSocket(net.isIPv6(host) ? "udp6" : "udp4");
+  cleanup.push(() => socket.close());
+  if (port) socket.connect(port, host);
+  else socket.bind(0, host);
+  await once(socket, port ? "connect" : "listening");
+  return socket;
+}
+
+/** Sends a datagram, and waits at most 20 s for the next one that comes. */
+export async function ask(
+  socket: UdpSocket,
+  datagram: string | Buffer,
+): Promise<Buffer> {
+  const signal = AbortSignal.timeout(20_000);
+  const reply = once(socket, "message", { signal });
+  socket.send(datagram);
+  return (await reply)[0];
+}
+
+/** A connection to a server, and its handshake is done. */
+export async function connect(
+  port: number,
+  host = "127.0.0.1",
+): Promise<net.Socket> {
+  const connection = net.connect({ port, host, noDelay: true });
+  cleanup.push(() => connection.destroy());
+  await once(connection, "connect");
+  return connection;
+}
+
+/**
+ * Writes the pieces one by one to a connection of their own, and ends its
+ * half. Out: all bytes that come back until the other half ends.
+ */
+export async function exchange(
+  port: number,
+  pieces: Iterable<string | Uint8Array>,
+  host?: string,
+): Promise<Buffer> {
+  const connection = await connect(port, host);
+  const received = connection.toArray();
+  for (const piece of pieces)
+    await new Promise((written) => connection.write(piece, written));
+  connection.end();
+  return Buffer.concat(await received);
+}
+
+/** A TCP server that does something with each connection, and its port. */
+export async function listen(
+  serve: (connection: net.Socket) => void,
+): Promise<number> {
+  const options = { allowHalfOpen: true, noDelay: true };
+  const server = net.createServer(options, (connection) => {
+    cleanup.push(() => connection.destroy());
+    serve(connection);
+  });
+  cleanup.push(() => server.close());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return (server.address() as net.AddressInfo).port;
+}
+
+/**
+ * An address where nobody listens on the transport of an example: this
+ * machine's, but not the one that the tests use, and a port that no other
+ * program can take for all addresses meanwhile.
+ */
+export async function nobody(file: string): Promise<[string, number]> {
+  const port = file.startsWith("udp/")
+    ? (await udp()).address().port
+    : await listen(() => {});
+  return ["127.0.0.77", port];
+}

@@ -1,0 +1,11 @@
+"""notes-001's UDP client: one sentence, one datagram, one reply."""
+
+from socket import AF_INET, SOCK_DGRAM, socket
+from sys import argv
+
+client = socket(AF_INET, SOCK_DGRAM)
+message = input()
+client.sendto(message.encode(), ("localhost", int(argv[1])))
+reply, server = client.recvfrom(2048)
+print(reply.decode())
+client.close()

@@ -1,0 +1,80 @@
+import { once } from "node:events";
+import * as assert from "uvu/assert";
+import { run } from "../scripts/processes.ts";
+import {
+  ask,
+  check,
+  connect,
+  exchange,
+  finish,
+  listen,
+  node,
+  pairs,
+  serve,
+  udp,
+} from "./harness.ts";
+
+// Not the address that all other tests use, so none of them can take the port.
+const host = "127.0.0.78";
+
+for (const { server: file, client, answer } of [...pairs.udp, ...pairs.tcp]) {
+  check(`Ctrl-C ends ${file}, and its port is free again`, async () => {
+    const first = await serve(`tsx ${file} --host ${host} --port 0`);
+    if (file.startsWith("udp/"))
+      await ask(await udp(first.port, host), "hello");
+    else {
+      const connection = await connect(first.port, host);
+      connection.write("hello");
+      await once(connection, "data");
+    }
+    assert.is((await first.stop("SIGINT")).exitCode, 130);
+
+    const second = await serve(
+      `${node} ${file} --host ${host} --port ${first.port}`,
+    );
+    assert.is(second.port, first.port);
+    const reply = file.startsWith("udp/")
+      ? await ask(await udp(first.port, host), "hello")
+      : await exchange(first.port, ["hello"], host);
+    assert.is(`${reply}`, answer("hello"));
+  });
+
+  check(`${file} says why it cannot start`, async () => {
+    const port = file.startsWith("udp/")
+      ? (await udp()).address().port
+      : await listen(() => {});
+    await Promise.all(
+      [
+        ["127.0.0.1", "EADDRINUSE"],
+        ["192.0.2.1", "EADDRNOTAVAIL"],
+        ["unknown.invalid", "(ENOTFOUND|EAI_AGAIN)"],
+      ].map(async ([host, code]) => {
+        const result = await run(
+          `${node} ${file} --host ${host} --port ${port}`,
+        );
+        assert.is(result.stdout, "");
+        assert.match(
+          result.stderr,
+          RegExp(`^cannot bind ${host}:${port} \\(${code}\\): .+\\n$`),
+        );
+        assert.is(result.exitCode, 1);
+      }),
+    );
+  });
+
+  check(`${client} says that a host is unknown`, async () => {
+    const host = "unknown.invalid";
+    const result = await run(
+      `${node} ${client} --host ${host}`,
+      "hello\nagain\n",
+    );
+    assert.is(result.stdout, "");
+    assert.match(
+      result.stderr,
+      RegExp(`^cannot reach ${host}:\\d+ \\(ENOTFOUND|EAI_AGAIN\\): .+\\n$`),
+    );
+    assert.is(result.exitCode, 1);
+  });
+}
+
+finish();
