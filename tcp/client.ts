@@ -42,8 +42,7 @@ for await (const sentence of createInterface({ input: process.stdin })) {
       trouble[code] ??
         `cannot reach ${server} (${code}): try another --host or --port`,
     );
-    process.exitCode = 1;
-    break;
+    process.exit(1);
   }
   process.stderr.write(prompt);
 }

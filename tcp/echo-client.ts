@@ -41,8 +41,7 @@ for await (const message of createInterface({ input: process.stdin })) {
       trouble[code] ??
         `cannot reach ${server} (${code}): try another --host or --port`,
     );
-    process.exitCode = 1;
-    break;
+    process.exit(1);
   }
   process.stderr.write(prompt);
 }

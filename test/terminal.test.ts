@@ -2,7 +2,7 @@ import { once } from "node:events";
 import * as assert from "uvu/assert";
 import { quote } from "zx";
 import { run } from "../scripts/processes.ts";
-import { check, finish, listen, node, pairs, udp } from "./harness.ts";
+import { check, finish, listen, node, nobody, pairs, udp } from "./harness.ts";
 
 const ctrlC = "\x03";
 const ctrlD = "\x04";
@@ -44,6 +44,25 @@ for (const { client } of [...pairs.udp, ...pairs.tcp]) {
       );
       assert.is(stdout, `${prompt}silence\r\n^C`);
       assert.is(exitCode, 130);
+    },
+    "python3",
+  );
+
+  check(
+    `${client} ends on a terminal when nobody answers`,
+    async () => {
+      const [host, port] = await nobody(client);
+      const { stdout, exitCode } = await terminal(
+        `${node} ${client} --host ${host} --port ${port}`,
+        ...[prompt, "hello\r"],
+      );
+      assert.match(
+        stdout,
+        RegExp(
+          `^${prompt}hello\r\nnothing answers on ${host}:${port}: .+\r\n$`,
+        ),
+      );
+      assert.is(exitCode, 1);
     },
     "python3",
   );

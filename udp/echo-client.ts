@@ -45,8 +45,8 @@ for await (const message of createInterface({ input: process.stdin })) {
       trouble[code] ??
         `cannot reach ${server} (${code}): try another --host or --port`,
     );
+    if (code !== "ABORT_ERR") process.exit(1);
     process.exitCode = 1;
-    if (code !== "ABORT_ERR") break;
   } finally {
     client.close();
   }
