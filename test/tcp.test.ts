@@ -188,7 +188,7 @@ for (const { server: file, client: clientFile, answer } of pairs.tcp) {
     async () => {
       const port = await listen(async (connection) => {
         connection.resume().write("hel");
-        // Node before 26 takes a reset for an end while bytes are unread.
+        // Node 20 and 22 take a reset for an end while bytes are unread.
         const unread = `ss -tnH sport = :${connection.remotePort}`;
         while (!/^\S+ +0 /.test((await run(unread)).stdout));
         connection.resetAndDestroy();
