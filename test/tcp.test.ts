@@ -52,7 +52,7 @@ for (const { server: file, client: clientFile, answer } of pairs.tcp) {
     await Promise.all(
       clients.map(async (client, i) => {
         client.end(`client ${i}`);
-        const [reply] = await client.toArray();
+        const reply = Buffer.concat(await client.toArray());
         assert.is(`${reply}`, answer(`client ${i}`));
       }),
     );
