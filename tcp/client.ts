@@ -40,10 +40,10 @@ for await (const sentence of createInterface({ input: process.stdin })) {
     const { message, code = message } = error as NodeJS.ErrnoException;
     console.error(
       trouble[code] ??
-        `cannot reach ${server} (${code}): try another --host or --port`,
+        `cannot reach ${server} (${code}): try another host or port`,
     );
     process.exit(1);
   }
   process.stderr.write(prompt);
 }
-if (terminal) console.error();
+if (terminal) console.error(); // Ctrl-D ends no line

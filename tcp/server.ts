@@ -13,7 +13,7 @@ import { type AddressInfo, createServer, isIPv6 } from "node:net";
 import { config } from "../shared/config.ts";
 
 const { host, port } = config("uppercase");
-const at = (address: string, port: number) =>
+const endpoint = ({ address, port }: { address: string; port: number }) =>
   `${isIPv6(address) ? `[${address}]` : address}:${port}`;
 
 const server = createServer({
@@ -22,15 +22,13 @@ const server = createServer({
   keepAliveInitialDelay: 60_000,
 });
 server.on("error", ({ code }: NodeJS.ErrnoException) => {
-  const address = at(host, port);
-  console.error(
-    `cannot bind ${address} (${code}): try another --port or --host`,
-  );
+  const address = endpoint({ address: host, port });
+  console.error(`cannot bind ${address} (${code}): try another port or host`);
   process.exit(1);
 });
 server.listen(port, host, () => {
-  const { address, port } = server.address() as AddressInfo;
-  console.log(`The uppercase server is ready on ${at(address, port)}`);
+  const address = server.address() as AddressInfo;
+  console.log(`The uppercase server is ready on ${endpoint(address)}`);
 });
 
 server.on("connection", (connection) => {

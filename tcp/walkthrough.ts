@@ -26,10 +26,10 @@ import { type AddressInfo, createServer, isIPv6, Socket } from "node:net";
 import { config } from "../shared/config.ts";
 
 const { host, port } = config("walkthrough");
-const at = (address = "", port = 0) =>
+const endpoint = ({ address, port }: { address: string; port: number }) =>
   `${isIPv6(address) ? `[${address}]` : address}:${port}`;
 const fail = ({ message }: Error) => {
-  console.error(`${message}: try another --port or --host`);
+  console.error(`${message}: try another port or host`);
   process.exit(1);
 };
 const receive = async (socket: Socket) => {
@@ -47,18 +47,19 @@ console.log("client: socket");
 
 server.listen({ port, host, backlog: 1 });
 await once(server, "listening");
-const { address, port: serverPort } = server.address() as AddressInfo;
-console.log(`server: bind ${at(address, serverPort)}`);
+const bound = server.address() as AddressInfo;
+console.log(`server: bind ${endpoint(bound)}`);
 console.log("server: listen, backlog 1");
 
 const accept = once(server, "connection");
-client.connect(serverPort, host);
+client.connect(bound.port, host);
 await once(client, "connect");
-const { localAddress, localPort } = client;
-console.log(`client: connect, from ${at(localAddress, localPort)}`);
+const local = client.address() as AddressInfo;
+console.log(`client: connect, from ${endpoint(local)}`);
 const [connection] = await accept;
 const { remoteAddress, remotePort } = connection;
-console.log(`server: accept ${at(remoteAddress, remotePort)}, a new socket`);
+const remote = { address: remoteAddress, port: remotePort };
+console.log(`server: accept ${endpoint(remote)}, a new socket`);
 
 client.end("message");
 console.log('client: send "message"');

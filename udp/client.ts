@@ -34,6 +34,7 @@ for await (const message of createInterface({ input: process.stdin })) {
   try {
     client.connect(port, host);
     await once(client, "connect");
+    // Without a callback, nobody is told that a datagram is too long.
     client.send(message, (error) => error && client.emit("error", error));
     const signal = AbortSignal.timeout(2000);
     const [reply] = await once(client, "message", { signal });
@@ -43,7 +44,7 @@ for await (const message of createInterface({ input: process.stdin })) {
     const { code = "" } = error as NodeJS.ErrnoException;
     console.error(
       trouble[code] ??
-        `cannot reach ${server} (${code}): try another --host or --port`,
+        `cannot reach ${server} (${code}): try another host or port`,
     );
     if (code !== "ABORT_ERR") process.exit(1);
     process.exitCode = 1;
@@ -52,4 +53,4 @@ for await (const message of createInterface({ input: process.stdin })) {
   }
   process.stderr.write(prompt);
 }
-if (terminal) console.error();
+if (terminal) console.error(); // Ctrl-D ends no line

@@ -14,29 +14,27 @@ import { crc32 } from "node:zlib";
 import { config } from "../shared/config.ts";
 
 const { host, port } = config("echo");
-const at = (address: string, port: number) =>
+const endpoint = ({ address, port }: { address: string; port: number }) =>
   `${isIPv6(address) ? `[${address}]` : address}:${port}`;
 
 const server = createSocket(isIPv6(host) ? "udp6" : "udp4");
 server.on("error", ({ code }: NodeJS.ErrnoException) => {
-  const address = at(host, port);
-  console.error(
-    `cannot bind ${address} (${code}): try another --port or --host`,
-  );
+  const address = endpoint({ address: host, port });
+  console.error(`cannot bind ${address} (${code}): try another port or host`);
   process.exit(1);
 });
 server.bind(port, host, () => {
-  const { address, port } = server.address();
-  console.log(`The echo server is ready on ${at(address, port)}`);
+  console.log(`The echo server is ready on ${endpoint(server.address())}`);
 });
 
 const copies = new Uint16Array(65536);
 server.on("message", (message, client) => {
   // Set on each other by a forged address, two servers would repeat one text
-  // for ever. So every 4096th copy of a datagram from a port gets no reply.
+  // for ever. So every 4096th copy of a datagram from a port gets no reply,
+  // and none goes to port 0, which is nobody's and makes send() throw.
   const slot = crc32(message, client.port) % copies.length;
   if (++copies[slot]! % 4096 === 0 || client.port === 0)
-    return console.error(`no reply to ${at(client.address, client.port)}`);
+    return console.error(`no reply to ${endpoint(client)}`);
 
   server.send(message, client.port, client.address, (error) => {
     if (error) console.error(`a client gets no reply: ${error.message}`);

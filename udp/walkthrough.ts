@@ -3,7 +3,7 @@
  *
  * No listen, no connect, no accept: a datagram is sent to an address, and it
  * brings its sender's. The system gives the client a port when it first sends.
- * The trap: anyone may send to that port, so the client looks who it was.
+ * The trap: anyone may send to that port, so the client looks who has sent.
  *
  *     $ tsx udp/walkthrough.ts
  *     server: socket
@@ -22,10 +22,10 @@ import { isIPv6 } from "node:net";
 import { config } from "../shared/config.ts";
 
 const { host, port } = config("walkthrough");
-const at = (address: string, port: number) =>
+const endpoint = ({ address, port }: { address: string; port: number }) =>
   `${isIPv6(address) ? `[${address}]` : address}:${port}`;
 const fail = ({ message }: Error) => {
-  console.error(`${message}: try another --port or --host`);
+  console.error(`${message}: try another port or host`);
   process.exit(1);
 };
 const receive = async (socket: Socket) => {
@@ -42,21 +42,20 @@ console.log("client: socket");
 
 server.bind(port, host);
 await once(server, "listening");
-const { address, port: serverPort } = server.address();
-console.log(`server: bind ${at(address, serverPort)}`);
+const bound = server.address();
+console.log(`server: bind ${endpoint(bound)}`);
 
-client.send("message", serverPort, host);
-console.log(`client: sendto ${at(address, serverPort)} "message"`);
+client.send("message", bound.port, host);
+console.log(`client: sendto ${endpoint(bound)} "message"`);
 const { from, message } = await receive(server);
-console.log(`server: recvfrom ${at(from.address, from.port)} "${message}"`);
+console.log(`server: recvfrom ${endpoint(from)} "${message}"`);
 
 server.send("reply message", from.port, from.address);
-console.log(`server: sendto ${at(from.address, from.port)} "reply message"`);
+console.log(`server: sendto ${endpoint(from)} "reply message"`);
+// Not the address: a server on 0.0.0.0 replies from any of this machine's.
 let reply = await receive(client);
-while (reply.from.port !== serverPort) reply = await receive(client);
-console.log(
-  `client: recvfrom ${at(reply.from.address, reply.from.port)} "${reply.message}"`,
-);
+while (reply.from.port !== bound.port) reply = await receive(client);
+console.log(`client: recvfrom ${endpoint(reply.from)} "${reply.message}"`);
 
 client.close();
 console.log("client: close");
