@@ -78,7 +78,6 @@ export function start(
   const ended = child.then((output) => {
     running.delete(pid);
     clearTimeout(timer);
-    printed.emit("end");
     if (late) throw new Error(`hung for ${limit} ms: ${command}`);
     return output;
   });

@@ -3,10 +3,10 @@
  * the command line. The one module that examples import.
  */
 import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { parseArgs, type ParseArgsConfig } from "node:util";
 
 /** Each service's default port (notes-001, notes-003). 0 is any free port. */
-export const ports = { uppercase: 12000, echo: 2105, walkthrough: 0 };
+const ports = { uppercase: 12000, echo: 2105, walkthrough: 0 };
 
 /**
  * Reads the command line of the example that was started.
@@ -21,7 +21,7 @@ export function config<Own extends Record<string, string>>(
   own = {} as Own,
 ): Own & { host: string; port: number } {
   const defaults = { host: "127.0.0.1", port: `${ports[service]}`, ...own };
-  const options: NonNullable<Parameters<typeof parseArgs>[0]>["options"] = {};
+  const options: ParseArgsConfig["options"] = {};
   for (const [name, value] of Object.entries(defaults))
     options[name] = { type: "string", default: value };
   try {
