@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { root, run } from "../scripts/processes.ts";
 import { headers } from "../scripts/transcript.ts";
-import { check, finish, node } from "./harness.ts";
+import { check, node } from "./harness.ts";
 
 const files = (await headers()).map(({ name }) => name);
 
@@ -66,4 +67,4 @@ check("tsx udp/server --help works without the ending, too", async () => {
   assert.match(stdout, /^Uppercase server over UDP/);
 });
 
-finish();
+test.run();

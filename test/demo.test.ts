@@ -1,8 +1,9 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { readyLine, run, start } from "../scripts/processes.ts";
-import { check, finish, node } from "./harness.ts";
+import { check, node } from "./harness.ts";
 
 const pairs = [
   "udp/server.ts udp/client.ts",
@@ -71,4 +72,4 @@ check("Ctrl-C ends npm run demo and all that it has started", async () => {
   }
 });
 
-finish();
+test.run();

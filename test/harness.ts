@@ -52,11 +52,13 @@ export const node = (process.features as { typescript?: string }).typescript
 
 /** What a check, or else the file, has started and must end. */
 let cleanup: (() => unknown)[] = [];
+let left = 0;
 
 /**
  * A test. In: its name; what it does, which fails by throwing or by taking
  * more than a minute; what it needs, a command or to be "root", and is skipped
- * without. What it opens with the functions below ends with it.
+ * without. What it opens with the functions below ends with it; what its file
+ * has opened for all checks, with the last.
  */
 export function check(
   name: string,
@@ -64,12 +66,15 @@ export function check(
   ...needs: string[]
 ): void {
   const missing = needs.filter((need) =>
-    need === "root" ? process.getuid?.() : !which.sync(need, { nothrow: true }),
+    need === "root"
+      ? process.getuid?.() !== 0
+      : !which.sync(need, { nothrow: true }),
   );
   if (missing.length) {
     console.log(`skipped for want of ${missing.join(" and ")}: ${name}`);
     return test.skip(name);
   }
+  left++;
   test(name, async () => {
     const shared = cleanup;
     cleanup = [];
@@ -83,16 +88,9 @@ export function check(
       clearTimeout(timer);
       await Promise.all(cleanup.map((end) => end()));
       cleanup = shared;
+      if (--left === 0) await Promise.all(cleanup.map((end) => end()));
     }
   });
-}
-
-/** Runs the file's checks, then ends what they have shared. */
-export function finish(): void {
-  test("what the checks share ends", async () => {
-    await Promise.all(cleanup.map((end) => end()));
-  });
-  test.run();
 }
 
 /**

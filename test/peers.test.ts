@@ -1,6 +1,7 @@
+import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run } from "../scripts/processes.ts";
-import { check, finish, node, nobody, pairs, serve } from "./harness.ts";
+import { check, node, nobody, pairs, serve } from "./harness.ts";
 
 const lines = ["hello", "naïve ß"];
 
@@ -58,6 +59,15 @@ for (const transport of ["udp", "tcp"] as const)
       "socat",
     );
 
+    check(`${client} ends quietly when its output is not read`, async () => {
+      const command = `${node} ${client} --port ${port}`;
+      const result = await run(
+        `{ yes | ${command}; echo status $? >&2; } | head -1`,
+      );
+      assert.is(result.stdout, `${answer("y")}\n`);
+      assert.is(result.stderr, "status 1\n");
+    });
+
     // An address of their own, for they must be told a port.
     const host = "127.0.0.80";
     check(
@@ -100,4 +110,4 @@ for (const transport of ["udp", "tcp"] as const)
     );
   }
 
-finish();
+test.run();

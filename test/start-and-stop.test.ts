@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run } from "../scripts/processes.ts";
 import {
@@ -6,9 +7,9 @@ import {
   check,
   connect,
   exchange,
-  finish,
   listen,
   node,
+  nobody,
   pairs,
   serve,
   udp,
@@ -62,6 +63,26 @@ for (const { server: file, client, answer } of [...pairs.udp, ...pairs.tcp]) {
     );
   });
 
+  check(`${client} ends when its input ends at once`, async () => {
+    const result = await run(`${node} ${client}`);
+    assert.is(result.text(), "");
+    assert.is(result.exitCode, 0);
+  });
+
+  check(`${client} says that nobody answers`, async () => {
+    const [host, port] = await nobody(file);
+    const result = await run(
+      `${node} ${client} --host ${host} --port ${port}`,
+      "hello\nagain\n",
+    );
+    assert.is(result.stdout, "");
+    assert.is(
+      result.stderr,
+      `nothing answers on ${host}:${port}: start it with tsx ${file}\n`,
+    );
+    assert.is(result.exitCode, 1);
+  });
+
   check(`${client} says that a host is unknown`, async () => {
     const host = "unknown.invalid";
     const result = await run(
@@ -71,10 +92,10 @@ for (const { server: file, client, answer } of [...pairs.udp, ...pairs.tcp]) {
     assert.is(result.stdout, "");
     assert.match(
       result.stderr,
-      RegExp(`^cannot reach ${host}:\\d+ \\(ENOTFOUND|EAI_AGAIN\\): .+\\n$`),
+      RegExp(`^cannot reach ${host}:\\d+ \\((ENOTFOUND|EAI_AGAIN)\\): .+\\n$`),
     );
     assert.is(result.exitCode, 1);
   });
 }
 
-finish();
+test.run();

@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
+import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run } from "../scripts/processes.ts";
 import {
   check,
   connect,
   exchange,
-  finish,
   listen,
   memory,
   node,
@@ -142,37 +142,6 @@ for (const { server: file, client: clientFile, answer } of pairs.tcp) {
     assert.is(result.exitCode, 0);
   });
 
-  check(`${clientFile} ends when its input ends at once`, async () => {
-    const result = await run(`${node} ${clientFile} --port ${server.port}`);
-    assert.is(result.text(), "");
-    assert.is(result.exitCode, 0);
-  });
-
-  check(
-    `${clientFile} ends quietly when nobody reads what it prints`,
-    async () => {
-      const result = await run(
-        `{ yes | ${node} ${clientFile} --port ${server.port}; echo status $? >&2; } | head -1`,
-      );
-      assert.is(result.stdout, `${answer("y")}\n`);
-      assert.is(result.stderr, "status 1\n");
-    },
-  );
-
-  check(`${clientFile} says that nobody answers`, async () => {
-    const [host, port] = await nobody(file);
-    const result = await run(
-      `${node} ${clientFile} --host ${host} --port ${port}`,
-      "hello\nagain\n",
-    );
-    assert.is(result.stdout, "");
-    assert.is(
-      result.stderr,
-      `nothing answers on ${host}:${port}: start it with tsx ${file}\n`,
-    );
-    assert.is(result.exitCode, 1);
-  });
-
   check(`${clientFile} says that the server cut the connection`, async () => {
     const port = await listen((connection) =>
       connection.once("data", () => connection.resetAndDestroy()),
@@ -240,4 +209,4 @@ check("the TCP clients give up after 10 s of silence", async () => {
   );
 });
 
-finish();
+test.run();

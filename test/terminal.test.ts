@@ -1,8 +1,9 @@
 import { once } from "node:events";
+import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { quote } from "zx";
 import { run } from "../scripts/processes.ts";
-import { check, finish, listen, node, nobody, pairs, udp } from "./harness.ts";
+import { check, listen, node, nobody, pairs, udp } from "./harness.ts";
 
 const ctrlC = "\x03";
 const ctrlD = "\x04";
@@ -102,7 +103,7 @@ for (const file of ["udp/echo-server.ts", "tcp/server.ts"])
     "python3",
   );
 
-finish();
+test.run();
 
 /** A server for a client, which answers "hi" but to "silence", and its port. */
 async function greeter(client: string): Promise<number> {

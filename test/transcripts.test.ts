@@ -1,10 +1,11 @@
 import * as fs from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { root, run } from "../scripts/processes.ts";
 import { consoleBlocks, headers, play } from "../scripts/transcript.ts";
-import { check, finish } from "./harness.ts";
+import { check } from "./harness.ts";
 
 const examples = await headers();
 const readme = consoleBlocks("README.md");
@@ -59,4 +60,4 @@ check("README.md's table names every example", async () => {
   for (const { name } of examples) assert.ok(text.includes(name), name);
 });
 
-finish();
+test.run();

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
+import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run } from "../scripts/processes.ts";
 import {
   ask,
   check,
-  finish,
   node,
   nobody,
   pairs,
@@ -106,35 +106,6 @@ for (const { server: file, client: clientFile, answer } of pairs.udp) {
     assert.is(result.exitCode, 0);
   });
 
-  check(`${clientFile} ends when its input ends at once`, async () => {
-    const result = await run(`${node} ${clientFile} --port ${server.port}`);
-    assert.is(result.text(), "");
-    assert.is(result.exitCode, 0);
-  });
-
-  check(`${clientFile} ends quietly when its output is not read`, async () => {
-    const client = `${node} ${clientFile} --port ${server.port}`;
-    const result = await run(
-      `{ yes | ${client}; echo status $? >&2; } | head -1`,
-    );
-    assert.is(result.stdout, `${answer("y")}\n`);
-    assert.is(result.stderr, "status 1\n");
-  });
-
-  check(`${clientFile} says that nobody answers`, async () => {
-    const [host, port] = await nobody(file);
-    const result = await run(
-      `${node} ${clientFile} --host ${host} --port ${port}`,
-      "hello\nagain\n",
-    );
-    assert.is(result.stdout, "");
-    assert.is(
-      result.stderr,
-      `nothing answers on ${host}:${port}: start it with tsx ${file}\n`,
-    );
-    assert.is(result.exitCode, 1);
-  });
-
   check(`${clientFile} prints the reply to each line, no other`, async () => {
     const fake = await udp();
     const stranger = await udp();
@@ -186,4 +157,4 @@ for (const [name, one, other] of [
     "root",
   );
 
-finish();
+test.run();
