@@ -9,10 +9,19 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { chalk } from "zx";
-import { headers, play, type Transcript } from "./transcript.ts";
+import {
+  headers,
+  play,
+  type Step,
+  throughRelay,
+  type Transcript,
+} from "./transcript.ts";
 
 const begin = performance.now();
 chalk.level = process.stdout.isTTY && process.stdout.hasColors() ? 1 : 0;
+
+/** Of each command, so many lines are shown. */
+const most = 24;
 
 /** The files that a transcript runs, "tcp/server.ts tcp/client.ts". */
 const files = ({ steps }: Transcript) =>
@@ -42,11 +51,20 @@ async function show(i: number) {
   const tell = (line: string) =>
     i === shown ? console.log(line) : held[i]!.push(line);
   const transcript = chosen[i]!;
+  const printed = new Map<Step, number>();
   try {
-    const differences = await play(transcript, ({ file, server }, line) => {
-      const colour = server ? chalk.cyan : chalk.green;
-      tell(colour(file.padEnd(20)) + line);
+    const differences = await play(throughRelay(transcript), (step, line) => {
+      const colour = step.server ? chalk.cyan : chalk.green;
+      const lines = (printed.get(step) ?? 0) + 1;
+      printed.set(step, lines);
+      if (lines > most) return;
+      // The picture that a relay draws is as wide as a terminal.
+      const picture = /^ *\d+\.\d{3} s /.test(line);
+      tell(picture ? chalk.yellow(line) : colour(step.file.padEnd(24)) + line);
     });
+    for (const [{ file }, lines] of printed)
+      if (lines > most)
+        tell(`${file.padEnd(24)}and ${lines - most} lines more`);
     if (differences.length) throw new Error(differences.join("\n"));
   } catch (error) {
     tell(chalk.red((error as Error).message));

@@ -12,7 +12,7 @@ export interface Step {
   output: string[];
   /** The example that it runs, "udp/server.ts"; empty for anything else. */
   file: string;
-  /** Whether its last line says that it is ready, so that it goes on. */
+  /** Whether it says that it is ready, so that it goes on. */
   server: boolean;
 }
 
@@ -58,10 +58,29 @@ function parse(lines: string[]): Step[] {
       steps.push({ command, output: [], file, server: false });
     } else if (step) {
       step.output.push(line);
-      step.server = readyLine.test(line);
+      step.server ||= readyLine.test(line);
     }
   }
   return steps;
+}
+
+/**
+ * The transcript with a relay between its server and its clients. As it is, if
+ * it has a relay or no clients.
+ */
+export function throughRelay({ name, steps }: Transcript): Transcript {
+  const [server, client] = steps;
+  if (!client || !server?.server || client.file.endsWith("relay.ts"))
+    return { name, steps };
+  const { host, port } = ready(server);
+  const file = server.file.replace(/\/.*/, "/relay.ts");
+  const relay: Step = {
+    command: `tsx ${file} --to ${host}:${port}`,
+    output: [`The relay to ${host}:${port} is ready on ${host}:12001`, "..."],
+    file,
+    server: true,
+  };
+  return { name, steps: [server, relay, ...steps.slice(1)] };
 }
 
 /**
@@ -70,8 +89,9 @@ function parse(lines: string[]): Step[] {
  *
  * In: the transcript, and what is told of each command and each line that it
  * prints, as it prints it. Out: a line for each command that printed something
- * else than is written. Ports may differ, if they do so throughout. Fails when
- * a command hangs for 20 s, or a server ends before it is ready.
+ * else than is written. Ports and times may differ, ports if they do so
+ * throughout; "..." stands for any lines. Fails when a command hangs for 20 s,
+ * or a server ends before it is ready.
  */
 export async function play(
   { steps }: Transcript,
@@ -79,14 +99,22 @@ export async function play(
 ): Promise<string[]> {
   const servers: Program[] = [];
   const ports = new Map<string, string>();
-  const printed: string[][] = [];
+  const printed = steps.map((): string[] => []);
+  const written = numbered(steps.map(({ output }) => output));
+  /** The steps that have not printed what is written, and what they have. */
+  const differences = () => {
+    const actual = numbered(printed);
+    return steps
+      .map((step, i) => ({ step, is: actual[i]!, not: written[i]! }))
+      .filter(({ is, not }) => !pattern(not).test(is));
+  };
+  let changed = () => {};
   try {
-    for (const step of steps) {
-      const lines: string[] = [];
-      printed.push(lines);
+    for (const [i, step] of steps.entries()) {
       const onLine = (line: string) => {
-        lines.push(line);
+        printed[i]!.push(line);
         tell(step, line);
+        changed();
       };
       const command = withPorts(step, ports);
       tell(step, `$ ${command}`);
@@ -95,20 +123,32 @@ export async function play(
       if (step.server) {
         servers.push(program);
         const { groups } = await program.line(readyLine);
-        const written = readyLine.exec(step.output.at(-1)!);
-        ports.set(written!.groups!.port!, groups!.port!);
+        ports.set(ready(step).port!, groups!.port!);
       } else await program.ended;
     }
+    // What a server says of its last client may come after that one's end.
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, 5_000);
+      changed = () => {
+        const left = differences();
+        if (left.length && left.every(({ step }) => step.server)) return;
+        clearTimeout(timer);
+        resolve();
+      };
+      changed();
+    });
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
-  const actual = numbered(printed);
-  const written = numbered(steps.map(({ output }) => output));
-  return steps.flatMap(({ command }, i) =>
-    actual[i] === written[i]
-      ? []
-      : `${command} printed ${actual[i]}, not ${written[i]}`,
+  return differences().map(
+    ({ step, is, not }) =>
+      `${step.command} printed ${JSON.stringify(is)}, not ${JSON.stringify(not)}`,
   );
+}
+
+/** The address in a server's ready line, as it is written. */
+function ready({ output }: Step) {
+  return readyLine.exec(output.find((line) => readyLine.test(line))!)!.groups!;
 }
 
 /** The command, with any free port for a server, and that port for others. */
@@ -124,13 +164,23 @@ function withPorts({ command, server }: Step, ports: Map<string, string>) {
     .replace(/tsx \S+\.ts/, `$& --port ${port}`);
 }
 
-/** Each command's output, its ports numbered in the order of appearance. */
+/** Each command's output, its ports numbered as they appear, with no times. */
 function numbered(outputs: string[][]) {
   const ports: string[] = [];
   return outputs.map((lines) =>
-    JSON.stringify(lines).replaceAll(/:(\d+)\b/g, (_, port: string) => {
-      if (!ports.includes(port)) ports.push(port);
-      return `:port${ports.indexOf(port) + 1}`;
-    }),
+    lines
+      .map((line) => `${line}\n`)
+      .join("")
+      .replaceAll(/^ *\d+\.\d{3} s /gm, "TIME ")
+      .replaceAll(/:(\d+)\b/g, (_, port: string) => {
+        if (!ports.includes(port)) ports.push(port);
+        return `:port${ports.indexOf(port) + 1}`;
+      }),
   );
+}
+
+/** What matches a text as it is, and any lines for "...". */
+function pattern(written: string) {
+  const text = written.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return RegExp(`^${text.replaceAll(/^(\\\.){3}\n/gm, "(.*\n)*")}$`);
 }

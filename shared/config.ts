@@ -6,40 +6,58 @@ import { readFileSync } from "node:fs";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 
 /** Each service's default port (notes-001, notes-003). 0 is any free port. */
-const ports = { uppercase: 12000, echo: 2105, walkthrough: 0 };
+const ports = {
+  uppercase: 12000,
+  echo: 2105,
+  walkthrough: 0,
+  relay: 12001,
+  reliable: 12002,
+};
 
 /**
  * Reads the command line of the example that was started.
  *
- * In: the service, and the example's own options with their defaults:
- * `{ name: "ada" }` makes a `--name`. Out: `host`, `port` (0 to 65535), and
- * those options. `--help` prints the example's header and the options, and
- * exits with 0. A mistake is told in a line on stderr, and exits with 2.
+ * In: the service, and the example's own options with their defaults, which
+ * are texts, numbers from 0, or false: `{ name: "ada" }` makes a `--name`.
+ * Out: `host`, `port` (0 to 65535), and those options. `--help` prints the
+ * example's header and the options, and exits with 0. A mistake is told in a
+ * line on stderr, and exits with 2.
  */
-export function config<Own extends Record<string, string>>(
+export function config<Own extends Record<string, string | number | boolean>>(
   service: keyof typeof ports,
   own = {} as Own,
 ): Own & { host: string; port: number } {
-  const defaults = { host: "127.0.0.1", port: `${ports[service]}`, ...own };
-  const options: ParseArgsConfig["options"] = {};
+  const defaults = { host: "127.0.0.1", port: ports[service], ...own };
+  const options: ParseArgsConfig["options"] = { help: { type: "boolean" } };
   for (const [name, value] of Object.entries(defaults))
-    options[name] = { type: "string", default: value };
+    options[name] =
+      typeof value === "boolean"
+        ? { type: "boolean", default: value }
+        : { type: "string", default: `${value}` };
   try {
-    const { help, ...values } = parseArgs({
-      options: { ...options, help: { type: "boolean" } },
-    }).values;
+    const { help, ...values } = parseArgs({ options }).values;
     if (help) {
       console.log(`${header()}\n\nOptions:`);
       for (const [name, value] of Object.entries(defaults))
-        console.log(`  --${name} ${name.toUpperCase()}  (default ${value})`);
+        console.log(
+          typeof value === "boolean"
+            ? `  --${name}`
+            : `  --${name} ${name.toUpperCase()}  (default ${value})`,
+        );
       console.log("  --help");
       process.exit();
     }
-    const { host, port } = values as typeof defaults;
-    if (!host) throw new Error("--host takes a name or an address");
-    if (!/^\d+$/.test(port) || Number(port) > 65535)
+    if (!values.host) throw new Error("--host takes a name or an address");
+    if (!/^\d+$/.test(`${values.port}`) || Number(values.port) > 65535)
       throw new Error("--port takes a whole number from 0 to 65535");
-    return { ...(values as typeof defaults), port: Number(port) };
+    const numbers = Object.entries(defaults)
+      .filter(([, value]) => typeof value === "number")
+      .map(([name]) => {
+        if (!/^\d{1,9}(\.\d+)?$/.test(`${values[name]}`))
+          throw new Error(`--${name} takes a number below a billion`);
+        return [name, Number(values[name])];
+      });
+    return { ...defaults, ...values, ...Object.fromEntries(numbers) };
   } catch (error) {
     // Some of Node's messages are several lines long.
     console.error((error as Error).message.replaceAll("\n", " "));

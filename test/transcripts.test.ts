@@ -30,9 +30,9 @@ check(
       const { stdout, stderr, exitCode } = await run(
         `cd ${copy} && npm run --silent demo udp/walk udp/client tcp/echo`,
       );
-      assert.match(stdout, /printed \["HELLO"\], not \["Hello"\]/);
+      assert.match(stdout, /printed "HELLO\\n", not "Hello\\n"/);
       assert.match(stdout, /hung for \d+ ms: tsx tcp\/echo-server.ts/);
-      assert.match(stdout, /\n1 of 3 as their headers say/);
+      assert.match(stdout, /\n2 of 4 as their headers say/);
       assert.is(
         stderr,
         "failed: udp/server.ts udp/client.ts, tcp/echo-server.ts tcp/echo-client.ts\n",
