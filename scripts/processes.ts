@@ -16,6 +16,8 @@ export interface Program {
   /** The identifier of its process group. */
   pid: number;
   stdin: Writable;
+  /** What it has printed so far, on stdout and stderr. */
+  lines: string[];
   /**
    * The first line on stdout or stderr that matches, once it is printed. Fails
    * if the program ends without it.
@@ -86,15 +88,21 @@ export function start(
   return {
     pid,
     stdin: child.stdin,
+    lines,
     ended,
     line: (pattern) =>
       new Promise((resolve, reject) => {
+        let seen = 0;
         const look = () => {
-          const found = lines.map((line) => pattern.exec(line)).find(Boolean);
-          if (found) resolve(found);
+          while (seen < lines.length) {
+            const found = pattern.exec(lines[seen++]!);
+            if (!found) continue;
+            printed.off("line", look);
+            return resolve(found);
+          }
         };
-        look();
         printed.on("line", look);
+        look();
         const text = () => `${command} ended after ${JSON.stringify(lines)}`;
         ended.then(() => reject(new Error(text())), reject);
       }),

@@ -12,6 +12,7 @@ const ports = {
   walkthrough: 0,
   relay: 12001,
   reliable: 12002,
+  chat: 12003,
 };
 
 /**

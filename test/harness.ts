@@ -50,13 +50,16 @@ export const node = (process.features as { typescript?: string }).typescript
   ? "node"
   : "node --import tsx";
 
+/** What a check may take, in milliseconds. */
+const limit = process.argv[1]!.endsWith(".long.ts") ? 600_000 : 60_000;
+
 /** What a check, or else the file, has started and must end. */
 let cleanup: (() => unknown)[] = [];
 let left = 0;
 
 /**
- * A test. In: its name; what it does, which fails by throwing or by taking
- * more than a minute; what it needs, a command or to be "root", and is skipped
+ * A test. In: its name; what it does, which fails by throwing or by taking more
+ * than a minute (ten, in a file of long tests); what it needs, a command or to be "root", and is skipped
  * without. What it opens with the functions below ends with it; what its file
  * has opened for all checks, with the last.
  */
@@ -79,11 +82,11 @@ export function check(
     const shared = cleanup;
     cleanup = [];
     let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise((_, reject) => {
-      timer = setTimeout(reject, 60_000, new Error("took over a minute"));
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(reject, limit, new Error(`took over ${limit} ms`));
     });
     try {
-      await Promise.race([body(), limit]);
+      await Promise.race([body(), late]);
     } finally {
       clearTimeout(timer);
       await Promise.all(cleanup.map((end) => end()));
@@ -104,9 +107,7 @@ export async function serve(
 ): Promise<Server> {
   const program = start(
     command.replace(/^(udp|tcp)\/\S+/, `${node} $& --port 0`),
-    {
-      limit: 120_000,
-    },
+    { limit: 2 * limit },
   );
   cleanup.push(() => program.stop("SIGKILL"));
   const { host = "", port } = (await program.line(line)).groups ?? {};

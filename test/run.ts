@@ -1,8 +1,10 @@
 /**
- * Runs every test file, each in a process of its own.
+ * Runs every test file, each in a process of its own. Those that take minutes
+ * are run apart.
  *
  *     npm test
  *     npm test udp
+ *     npm run test:long
  *
  * uvu alone is too kind: a file whose checks never ran, or whose process hangs
  * behind them, would pass. Here a file passes if it ends by itself, with 0, and
@@ -13,12 +15,14 @@ import { globby } from "zx";
 import { root, run } from "../scripts/processes.ts";
 import { node } from "./harness.ts";
 
-const names = process.argv.slice(2);
-const all = await globby("test/*.test.ts", { cwd: root });
+const long = process.argv.includes("--long");
+const names = process.argv.slice(2).filter((word) => word !== "--long");
+const all = await globby(`test/*.${long ? "long" : "test"}.ts`, { cwd: root });
 const files = all
   .sort()
   .reverse() // the longest ones, as it happens, come first then
   .filter((file) => !names.length || names.some((name) => file.includes(name)));
+const limit = long ? 1_200_000 : 300_000;
 let passed = 0;
 let failed = 0;
 let skipped = 0;
@@ -28,7 +32,7 @@ async function test(file: string) {
     const { stdout, stderr, exitCode } = await run(
       `${node} ${file}`,
       "",
-      300_000,
+      limit,
     );
     const count = (what: string) =>
       Number(RegExp(`^  ${what}: +(\\d+)$`, "m").exec(stdout)?.[1] ?? NaN);

@@ -18,7 +18,7 @@ import {
 // Not the address that all other tests use, so none of them can take the port.
 const host = "127.0.0.78";
 
-for (const { server: file, client, answer } of [...pairs.udp, ...pairs.tcp]) {
+for (const { server: file, answer } of [...pairs.udp, ...pairs.tcp])
   check(`Ctrl-C ends ${file}, and its port is free again`, async () => {
     const first = await serve(`tsx ${file} --host ${host} --port 0`);
     if (file.startsWith("udp/"))
@@ -40,6 +40,15 @@ for (const { server: file, client, answer } of [...pairs.udp, ...pairs.tcp]) {
     assert.is(`${reply}`, answer("hello"));
   });
 
+const reliable = {
+  server: "udp/reliable-server.ts",
+  client: "udp/reliable-client.ts",
+};
+for (const file of [
+  ...[...pairs.udp, reliable, ...pairs.tcp].map(({ server }) => server),
+  "udp/relay.ts",
+  "tcp/relay.ts",
+])
   check(`${file} says why it cannot start`, async () => {
     const port = file.startsWith("udp/")
       ? (await udp()).address().port
@@ -63,6 +72,7 @@ for (const { server: file, client, answer } of [...pairs.udp, ...pairs.tcp]) {
     );
   });
 
+for (const { server: file, client } of [...pairs.udp, reliable, ...pairs.tcp]) {
   check(`${client} ends when its input ends at once`, async () => {
     const result = await run(`${node} ${client}`);
     assert.is(result.text(), "");

@@ -1,0 +1,55 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { run } from "../scripts/processes.ts";
+import { check, node, serve } from "./harness.ts";
+
+const lines = Array.from({ length: 10_000 }, (_, i) => `line ${i + 1}`);
+
+for (const half of [0, 5])
+  check(`seeds ${half} to ${half + 4}: 10,000 lines, each once`, async () => {
+    const seeds = [0, 1, 2, 3, 4].map((seed) => half + seed);
+    await Promise.all(seeds.map(survive));
+  });
+
+/** 10,000 lines through a relay that loses, doubles and delays datagrams. */
+async function survive(seed: number) {
+  const server = await serve("udp/reliable-server.ts");
+  // One of 7 is doubled; one of 41 comes up to 20 ms late.
+  const numbers = Array.from({ length: 40_000 }, (_, i) => i + seed);
+  const doubled = numbers.filter((n) => n % 7 === 0);
+  const late = numbers.filter((n) => n % 41 === 0);
+  const relay = await serve(
+    `udp/relay.ts --to 127.0.0.1:${server.port} --loss 0.3 --seed ${seed} ` +
+      `--duplicate ${doubled} --delay ${late.map((n) => `${n}:${n % 20}`)}`,
+  );
+  const result = await run(
+    `${node} udp/reliable-client.ts --port ${relay.port} ` +
+      "--tries 60 --floor 1 --ceiling 8",
+    lines.join("\n"),
+    600_000,
+  );
+  assert.is(result.stderr, "");
+  assert.ok(result.stdout === `${lines.join("\n")}\n`.toUpperCase());
+  // The server has done each of them once, and in order.
+  await server.line(/^10000 /);
+  const done = lines.map((line, i) => `${i + 1} ${line}`);
+  assert.ok(server.lines.slice(1).join("\n") === done.join("\n"));
+  const lost = relay.lines.filter((line) => line.includes("✗")).length;
+  const share = lost / Number(/#(\d+)/.exec(relay.lines.at(-1)!)![1]);
+  assert.ok(share > 0.28 && share < 0.32, `${share} of the datagrams are lost`);
+}
+
+check("a relay that loses all ends the client by its own", async () => {
+  const server = await serve("udp/reliable-server.ts");
+  const relay = await serve(
+    `udp/relay.ts --to 127.0.0.1:${server.port} --loss 1`,
+  );
+  const client = `${node} udp/reliable-client.ts --port ${relay.port}`;
+  const result = await run(client, lines.join("\n"), 600_000);
+  assert.is(result.stdout, "");
+  assert.match(result.stderr, /^no reply from \S+ after 20 tries: .+\n$/);
+  assert.is(result.exitCode, 1);
+  assert.is(server.lines.length, 1);
+});
+
+test.run();
