@@ -21,7 +21,7 @@ const begin = performance.now();
 chalk.level = process.stdout.isTTY && process.stdout.hasColors() ? 1 : 0;
 
 /** Of each command, so many lines are shown. */
-const most = 24;
+const most = 32;
 
 /** The files that a transcript runs, "tcp/server.ts tcp/client.ts". */
 const files = ({ steps }: Transcript) =>
@@ -60,11 +60,12 @@ async function show(i: number) {
       if (lines > most) return;
       // The picture that a relay draws is as wide as a terminal.
       const picture = /^ *\d+\.\d{3} s /.test(line);
-      tell(picture ? chalk.yellow(line) : colour(step.file.padEnd(24)) + line);
+      const speaker = `${step.file} ${step.prompt?.slice(0, -2) ?? ""}`;
+      tell(picture ? chalk.yellow(line) : colour(speaker.padEnd(25)) + line);
     });
     for (const [{ file }, lines] of printed)
       if (lines > most)
-        tell(`${file.padEnd(24)}and ${lines - most} lines more`);
+        tell(`${file.padEnd(25)}and ${lines - most} lines more`);
     if (differences.length) throw new Error(differences.join("\n"));
   } catch (error) {
     tell(chalk.red((error as Error).message));

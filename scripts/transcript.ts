@@ -1,8 +1,10 @@
 /**
  * Console transcripts: read from headers and from Markdown, and run again.
  */
+import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Writable } from "node:stream";
 import { globby } from "zx";
 import { type Program, readyLine, root, start } from "./processes.ts";
 
@@ -14,6 +16,8 @@ export interface Step {
   file: string;
   /** Whether it says that it is ready, so that it goes on. */
   server: boolean;
+  /** What begins a line that is typed: "ada: " for one that has --name ada. */
+  prompt?: string;
 }
 
 /** The steps of a transcript, and where it is written. */
@@ -55,7 +59,9 @@ function parse(lines: string[]): Step[] {
     if (line.startsWith("$ ")) {
       const [file = ""] = /\w+\/[\w-]+\.ts/.exec(line) ?? [];
       const command = line.slice(2);
-      steps.push({ command, output: [], file, server: false });
+      const [, name] = /--name (\w+)$/.exec(line) ?? [];
+      const prompt = name && `${name}: `;
+      steps.push({ command, output: [], file, server: false, prompt });
     } else if (step) {
       step.output.push(line);
       step.server ||= readyLine.test(line);
@@ -85,7 +91,8 @@ export function throughRelay({ name, steps }: Transcript): Transcript {
 
 /**
  * Runs a transcript: starts its servers, runs the other commands one by one,
- * stops the servers.
+ * stops the servers. Those that are typed into run side by side, each line typed
+ * when all that stands above it is printed.
  *
  * In: the transcript, and what is told of each command and each line that it
  * prints, as it prints it. Out: a line for each command that printed something
@@ -100,7 +107,7 @@ export async function play(
   const servers: Program[] = [];
   const ports = new Map<string, string>();
   const printed = steps.map((): string[] => []);
-  const written = numbered(steps.map(({ output }) => output));
+  const written = numbered(steps.map((step) => heard(step)));
   /** The steps that have not printed what is written, and what they have. */
   const differences = () => {
     const actual = numbered(printed);
@@ -108,17 +115,25 @@ export async function play(
       .map((step, i) => ({ step, is: actual[i]!, not: written[i]! }))
       .filter(({ is, not }) => !pattern(not).test(is));
   };
-  let changed = () => {};
+  let differing: ReturnType<typeof differences> = [];
+  const printing = new EventEmitter().setMaxListeners(0);
+  const talks: Promise<unknown>[] = [];
   try {
     for (const [i, step] of steps.entries()) {
       const onLine = (line: string) => {
         printed[i]!.push(line);
         tell(step, line);
-        changed();
+        printing.emit("line");
       };
       const command = withPorts(step, ports);
       tell(step, `$ ${command}`);
       const program = start(command, { onLine, limit: 20_000 });
+      if (step.prompt) {
+        talk(step, program.stdin, printed[i]!, printing, tell);
+        talks.push(program.ended);
+        await program.line(/./);
+        continue;
+      }
       program.stdin.end();
       if (step.server) {
         servers.push(program);
@@ -126,25 +141,66 @@ export async function play(
         ports.set(ready(step).port!, groups!.port!);
       } else await program.ended;
     }
+    await Promise.all(talks);
     // What a server says of its last client may come after that one's end.
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, 5_000);
-      changed = () => {
-        const left = differences();
-        if (left.length && left.every(({ step }) => step.server)) return;
-        clearTimeout(timer);
-        resolve();
-      };
-      changed();
+    let late = false;
+    const limit = setTimeout(() => {
+      late = true;
+      printing.emit("line");
+    }, 5_000);
+    await until(printing, () => {
+      differing = differences();
+      const waiting = differing.every(({ step }) => step.server);
+      return late || !differing.length || !waiting;
     });
+    clearTimeout(limit);
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }
-  return differences().map(
+  return differing.map(
     ({ step, is, not }) =>
       `${step.command} printed ${JSON.stringify(is)}, not ${JSON.stringify(not)}`,
   );
 }
+
+/** Types what is written to be typed, each line in its place. */
+async function talk(
+  step: Step,
+  stdin: Writable,
+  printed: string[],
+  printing: EventEmitter,
+  tell: (step: Step, line: string) => void,
+) {
+  const prompt = step.prompt!;
+  const above = (place?: number) => {
+    const [is = "", not = ""] = numbered([printed, heard(step, place)]);
+    return pattern(not, "").test(is);
+  };
+  for (const [place, line] of step.output.entries()) {
+    if (!line.startsWith(prompt)) continue;
+    await until(printing, () => above(place));
+    tell(step, line);
+    stdin.write(`${line.slice(prompt.length)}\n`);
+  }
+  await until(printing, () => above());
+  stdin.end();
+}
+
+/** What a step prints, and does not only show as typed, up to a place. */
+const heard = ({ output, prompt }: Step, place?: number) =>
+  output.slice(0, place).filter((line) => !prompt || !line.startsWith(prompt));
+
+/** Waits until something is true, as lines are printed. */
+const until = (printing: EventEmitter, condition: () => boolean) =>
+  new Promise<void>((resolve) => {
+    const look = () => {
+      if (!condition()) return;
+      printing.off("line", look);
+      resolve();
+    };
+    printing.on("line", look);
+    look();
+  });
 
 /** The address in a server's ready line, as it is written. */
 function ready({ output }: Step) {
@@ -180,7 +236,7 @@ function numbered(outputs: string[][]) {
 }
 
 /** What matches a text as it is, and any lines for "...". */
-function pattern(written: string) {
+function pattern(written: string, end = "$") {
   const text = written.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  return RegExp(`^${text.replaceAll(/^(\\\.){3}\n/gm, "(.*\n)*")}$`);
+  return RegExp(`^${text.replaceAll(/^(\\\.){3}\n/gm, "(.*\n)*")}${end}`);
 }

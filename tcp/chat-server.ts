@@ -1,0 +1,107 @@
+/**
+ * Chat server over TCP: passes what each member says to all others.
+ *
+ * A chat has messages and TCP has none, so a rule must say where one ends: here,
+ * a line feed. The first line is the name; `/who` and `/quit` are commands. So
+ * `nc 127.0.0.1 12003` is a client, too. The trap: a member who does not read
+ * must not hold the others up, nor fill the memory here. 1 MB may wait for each.
+ *
+ *     $ tsx tcp/chat-server.ts
+ *     The chat server is ready on 127.0.0.1:12003
+ */
+import { type AddressInfo, createServer, isIPv6, type Socket } from "node:net";
+import { config } from "../shared/config.ts";
+
+const { host, port } = config("chat");
+const endpoint = ({ address, port }: { address: string; port: number }) =>
+  `${isIPv6(address) ? `[${address}]` : address}:${port}`;
+
+const server = createServer({
+  allowHalfOpen: true, // a member that has ended its half still gets the rest
+  keepAlive: true, // a member whose machine is gone is found out and dropped
+  keepAliveInitialDelay: 60_000,
+});
+server.on("error", ({ code }: NodeJS.ErrnoException) => {
+  const address = endpoint({ address: host, port });
+  console.error(`cannot bind ${address} (${code}): try another port or host`);
+  process.exit(1);
+});
+server.listen(port, host, () => {
+  const address = server.address() as AddressInfo;
+  console.log(`The chat server is ready on ${endpoint(address)}`);
+});
+
+const members = new Map<string, Socket>();
+
+/** Tells all members, but for the one who said it. */
+function tell(text: string, speaker?: string) {
+  console.log(text);
+  const line = Buffer.from(`${text}\n`);
+  for (const [name, connection] of members) {
+    if (name === speaker) continue;
+    connection.write(line);
+    if (connection.writableLength > 1e6)
+      connection.destroy(new Error("1 MB is waiting for it"));
+  }
+}
+
+server.on("connection", (connection) => {
+  let name = "";
+  let rest = "";
+  const leave = () => {
+    if (members.get(name) !== connection) return;
+    members.delete(name);
+    tell(`* ${name} left`);
+  };
+
+  connection.setEncoding("utf8");
+  connection.on("data", (chunk) => {
+    const lines = `${rest}${chunk}`.split("\n");
+    // What is kept of a line that is too long is still too long.
+    rest = lines.pop()!.slice(0, 2001);
+    for (const line of lines) hear(line);
+  });
+  connection.on("end", () => {
+    if (rest) hear(rest);
+    leave();
+    connection.end();
+  });
+  connection.on("error", (error) => {
+    console.error(`a member is gone: ${error.message}`);
+  });
+  connection.on("close", leave);
+
+  function hear(line: string) {
+    if (connection.writableEnded) return; // refused, or on its way out
+    if (!name) return join(line.replace(/\r$/, ""));
+    // What came from the network must not steer anyone's terminal.
+    const text = line.replace(/(?!\t)\p{Cc}/gu, "");
+    if ([...text].length > 1000)
+      connection.write("! a line has at most 1000 characters\n");
+    else if (text === "/quit") connection.end();
+    else if (text === "/who") connection.write(here());
+    else if (text.startsWith("/"))
+      connection.write("! the commands are /who and /quit\n");
+    else if (text) tell(`${name}: ${text}`, name);
+  }
+
+  function join(wish: string) {
+    // No controls and no blanks: they would make one name look like another.
+    if (!/^[^\p{C}\p{Z}]{1,20}$/u.test(wish))
+      return connection.end("! a name has 1 to 20 visible characters\n");
+    if (members.has(wish))
+      return connection.end("! that name is taken: choose another one\n");
+    name = wish;
+    members.set(name, connection);
+    tell(`* ${name} joined`);
+    connection.write(here());
+  }
+});
+
+/** Who is here. */
+const here = () => `* here: ${[...members.keys()].join(", ")}\n`;
+
+process.on("SIGINT", () => {
+  tell("* the server has ended");
+  process.exit(130);
+});

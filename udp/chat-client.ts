@@ -1,0 +1,119 @@
+/**
+ * Chat client over UDP: sends what you type, shows what others say.
+ *
+ * With no connection, a client asks to join until it is answered, says `/here`
+ * every 5 s, and takes 15 s of silence for the end. The trap: a message is sent
+ * once, and whoever misses it does not know. chat-server.ts has the commands.
+ *
+ *     $ tsx udp/chat-server.ts
+ *     The chat server is ready on 127.0.0.1:12003
+ *     ...
+ *     $ tsx udp/chat-client.ts --name ada
+ *     * ada joined
+ *     * here: ada
+ *     * bob joined
+ *     * eve joined
+ *     ada: hello
+ *     $ tsx udp/chat-client.ts --name bob
+ *     ...
+ *     ada: hello
+ *     * ada left
+ *     bob: she never stays long
+ *     $ tsx udp/chat-client.ts --name eve
+ *     * eve joined
+ *     ...
+ *     bob: she never stays long
+ *     * bob left
+ */
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { isIPv6 } from "node:net";
+import { createInterface } from "node:readline";
+import { config } from "../shared/config.ts";
+
+const user = process.env.USER ?? process.env.USERNAME ?? "guest";
+const { host, port, name } = config("chat", { name: user });
+const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+const trouble: Record<string, string> = {
+  ECONNREFUSED: `nothing answers on ${server}: start it with tsx udp/chat-server.ts`,
+  EMSGSIZE: `the line is too long for a datagram to ${server}: send less`,
+};
+const { stdin, stdout } = process;
+const terminal = stdin.isTTY && stdout.isTTY;
+let chatting = false; // while the keyboard is read
+stdout.on("error", () => process.exit(1)); // as in: client | head -1
+
+const socket = createSocket(isIPv6(host) ? "udp6" : "udp4");
+const send = (text: string) =>
+  socket.send(text, (error) => error && socket.emit("error", error));
+socket.on("error", ({ code = "" }: NodeJS.ErrnoException) => {
+  fail(trouble[code] ?? `cannot reach ${server} (${code}): try another host`);
+});
+socket.connect(port, host);
+await once(socket, "connect");
+
+const silence = setTimeout(fail, 15_000, `${server} is silent: try again`);
+let [number, answer] = ["", ""];
+while (!answer.startsWith("* ")) {
+  send(`/join ${name}${number}`);
+  const signal = AbortSignal.timeout(1000);
+  const [message] = await once(socket, "message", { signal }).catch(() => [""]);
+  answer = String(message);
+  number = /^\?( \d+)$/.exec(answer)?.[1] ?? number;
+  if (answer.startsWith("! ")) fail(answer);
+}
+
+const keyboard = createInterface({
+  input: stdin,
+  output: terminal ? stdout : undefined,
+  prompt: `${name}: `,
+});
+chatting = true;
+keyboard.on("line", (line) => {
+  if (line === "/quit") return keyboard.close();
+  send(line);
+  keyboard.prompt();
+});
+keyboard.on("close", () => {
+  chatting = false;
+  send("/quit");
+  if (terminal) console.log(); // Ctrl-D ends no line
+});
+keyboard.on("SIGINT", () => socket.send("/quit", () => process.exit(130)));
+
+show(answer);
+socket.on("message", (message) => {
+  silence.refresh();
+  const text = String(message);
+  if (text === "bye") process.exit();
+  // Late copies of what came before, and the sign of life.
+  if (/^(\? \d+|here)$/.test(text)) return;
+  show(text);
+  if (text === "* the server has ended") fail(`${server} has ended the chat`);
+});
+setInterval(() => chatting && send("/here"), 5000);
+setInterval(() => chatting || send("/quit"), 1000);
+
+/** Shows a line above the one that is being typed. */
+function show(line: string) {
+  // What came from the network must not steer the terminal.
+  const text = line.replace(/(?!\t)\p{Cc}/gu, "");
+  if (!terminal || !chatting) return console.log(text);
+  const rows = clear();
+  // prompt() goes up as many rows before it writes what is typed again.
+  stdout.write(text + "\n".repeat(rows + 1));
+  keyboard.prompt(true);
+}
+
+/** Clears what is being typed, and returns the rows above the cursor's. */
+function clear() {
+  const { rows } = keyboard.getCursorPos();
+  stdout.write(`${"\x1b[A".repeat(rows)}\r\x1b[J`); // up, left, and clear
+  return rows;
+}
+
+function fail(text: string) {
+  if (terminal && chatting) clear();
+  console.error(text);
+  process.exit(1);
+}
