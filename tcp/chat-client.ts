@@ -34,6 +34,7 @@ const { host, port, name } = config("chat", { name: user });
 const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 const trouble: Record<string, string> = {
   ECONNREFUSED: `nothing answers on ${server}: start it with tsx tcp/chat-server.ts`,
+  ECONNRESET: `${server} has cut the connection`,
   ETIMEDOUT: `no answer from ${server} in time: try again`,
 };
 const { stdin, stdout } = process;
@@ -44,11 +45,16 @@ stdout.on("error", () => process.exit(1)); // as in: client | head -1
 const connection = connect(port, host);
 connection.write(`${name}\n`);
 let rest = "";
+let joined = false;
 connection.setEncoding("utf8");
 connection.on("data", (chunk) => {
   const lines = `${rest}${chunk}`.split("\n");
   rest = lines.pop()!.slice(0, 2001); // a server sends no such lines
-  for (const line of lines) show(line);
+  for (const line of lines) {
+    if (!joined && line.startsWith("! ")) fail(line);
+    joined = true;
+    show(line);
+  }
 });
 connection.on("error", ({ message, code = message }: NodeJS.ErrnoException) => {
   fail(trouble[code] ?? `cannot reach ${server} (${code}): try another host`);

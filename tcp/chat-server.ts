@@ -41,7 +41,7 @@ function tell(text: string, speaker?: string) {
     if (name === speaker) continue;
     connection.write(line);
     if (connection.writableLength > 1e6)
-      connection.destroy(new Error("1 MB is waiting for it"));
+      connection.destroy(new Error("it has left 1 MB unread"));
   }
 }
 

@@ -6,12 +6,14 @@ import { readyLine, run, start } from "../scripts/processes.ts";
 import { check, node } from "./harness.ts";
 
 const pairs = [
+  "udp/chat-server.ts udp/chat-client.ts",
   "udp/server.ts udp/client.ts",
   "udp/echo-server.ts udp/echo-client.ts",
   "udp/server.ts udp/relay.ts udp/client.ts",
   "udp/reliable-server.ts udp/relay.ts udp/reliable-client.ts",
   "udp/reliable-server.ts udp/relay.ts udp/reliable-client.ts",
   "udp/walkthrough.ts",
+  "tcp/chat-server.ts tcp/chat-client.ts",
   "tcp/server.ts tcp/client.ts",
   "tcp/echo-server.ts tcp/echo-client.ts",
   "tcp/server.ts tcp/relay.ts tcp/client.ts",
@@ -21,14 +23,14 @@ const pairs = [
 check("npm run demo shows every pair", async () => {
   const { stdout, exitCode } = await run("npm run --silent demo");
   for (const file of pairs.flatMap((pair) => pair.split(" ")))
-    assert.match(stdout, RegExp(`^${file} +\\$ .*tsx ${file}`, "m"));
+    assert.match(stdout, RegExp(`^${file}( ada)? +\\$ .*tsx ${file}`, "m"));
   assert.match(stdout, /^udp\/client.ts +HELLO$/m);
   // Between each pair, its relay draws what passes.
   const drawn = stdout.match(/^ +\d\.\d{3} s  client 1 ── (#1|data) ─+▶/gm);
-  assert.is(drawn?.length, 8); // and one #1 is dropped
+  assert.is(drawn?.length, 11); // and one #1 is dropped
   assert.match(stdout, / client 1 ── #1 ─+✗ /);
   assert.match(stdout, /^udp\/relay.ts +and \d+ lines more$/m);
-  assert.match(stdout, /\n10 of 10 as their headers say, \d+\.\d s\n$/);
+  assert.match(stdout, /\n12 of 12 as their headers say, \d+\.\d s\n$/);
   assert.not.match(stdout, /\x1b/);
   assert.is(exitCode, 0);
 });

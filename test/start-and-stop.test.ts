@@ -48,6 +48,8 @@ for (const file of [
   ...[...pairs.udp, reliable, ...pairs.tcp].map(({ server }) => server),
   "udp/relay.ts",
   "tcp/relay.ts",
+  "udp/chat-server.ts",
+  "tcp/chat-server.ts",
 ])
   check(`${file} says why it cannot start`, async () => {
     const port = file.startsWith("udp/")

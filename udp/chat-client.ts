@@ -53,14 +53,14 @@ socket.connect(port, host);
 await once(socket, "connect");
 
 const silence = setTimeout(fail, 15_000, `${server} is silent: try again`);
-let [number, answer] = ["", ""];
+let [word, answer] = ["", ""];
 while (!answer.startsWith("* ")) {
-  send(`/join ${name}${number}`);
+  send(`/join ${name}${word}`);
   const signal = AbortSignal.timeout(1000);
   const [message] = await once(socket, "message", { signal }).catch(() => [""]);
   answer = String(message);
-  number = /^\?( \d+)$/.exec(answer)?.[1] ?? number;
-  if (answer.startsWith("! ")) fail(answer);
+  word = /^\?( \S+)/.exec(answer)?.[1] ?? word;
+  if (answer.startsWith("! ")) fail(answer.trim());
 }
 
 const keyboard = createInterface({
@@ -84,10 +84,10 @@ keyboard.on("SIGINT", () => socket.send("/quit", () => process.exit(130)));
 show(answer);
 socket.on("message", (message) => {
   silence.refresh();
-  const text = String(message);
+  const text = String(message).trim();
   if (text === "bye") process.exit();
   // Late copies of what came before, and the sign of life.
-  if (/^(\? \d+|here)$/.test(text)) return;
+  if (/^(\? \S+|here)$/.test(text)) return;
   show(text);
   if (text === "* the server has ended") fail(`${server} has ended the chat`);
 });

@@ -2,11 +2,11 @@
  * Chat server over UDP: passes what each member says to all others.
  *
  * A datagram is a message, so nothing must be taken apart. But nobody connects
- * or hangs up: one says `/join ada` and is asked for a number, `? 12345`, that
- * `/join ada 12345` brings back. That is the trap: without it, anyone could join
- * in another's name, a stranger who never asked. `/here` is answered with `here`,
- * and whoever is silent for 15 s has left; so has who says `/quit` and hears
- * `bye`. A message that is lost stays lost.
+ * or hangs up: one says `/join ada`, is asked for a word, `? x7Qz`, and says
+ * `/join ada x7Qz`. That is the trap: without it, anyone could let a stranger
+ * join, who is then sent all that is said. `/here` is answered with `here`, and
+ * 15 s of silence mean that one has left; so does `/quit`, answered with `bye`.
+ * What is lost stays lost. `nc -u 127.0.0.1 12003` is a client, too.
  *
  *     $ tsx udp/chat-server.ts
  *     The chat server is ready on 127.0.0.1:12003
@@ -41,10 +41,10 @@ interface Member extends Address {
 const members = new Map<string, Member>();
 const secret = randomBytes(32);
 
-/** Sends a line to one address. */
+/** Sends a line to one address; nc shows it as one, for its line feed. */
 function send(line: string, { address, port }: Address) {
   return new Promise<void>((sent) => {
-    server.send(line, port, address, (error) => {
+    server.send(`${line}\n`, port, address, (error) => {
       if (error) console.error(`a member gets no message: ${error.message}`);
       sent();
     });
@@ -79,14 +79,14 @@ server.on("message", (datagram, client) => {
 });
 
 function join(line: string, { address, port }: Address) {
-  const [, name = "", proof] = /^\/join (.+?)(?: (\d{5}))?$/.exec(line) ?? [];
+  const [, name, brought] = /^\/join (.+?)(?: (\S{4}))?$/.exec(line) ?? [];
   if (!name) return;
   const client = { address, port };
   const from = endpoint(client);
-  // No longer than what was sent, for the sender's address may be forged.
-  const hash = createHmac("sha256", secret).update(from).digest();
-  const number = `${10_000 + (hash.readUInt32BE() % 90_000)}`;
-  if (proof !== number) return send(`? ${number}`, client);
+  // Not longer than what was sent, for that address may be forged.
+  const hash = createHmac("sha256", secret).update(from).digest("base64url");
+  const word = hash.slice(0, 4);
+  if (brought !== word) return send(`? ${word}`, client);
 
   // No controls and no blanks: they would make one name look like another.
   if (!/^[^\p{C}\p{Z}]{1,20}$/u.test(name))

@@ -1,0 +1,242 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { start } from "../scripts/processes.ts";
+import { join, tcpMember, udpMember } from "./chat.ts";
+import { check, connect, memory, node, serve, udp } from "./harness.ts";
+
+const tcp = await serve("tcp/chat-server.ts");
+const datagrams = await serve("udp/chat-server.ts");
+
+check("tcp/chat-server.ts drops who never reads, and nobody else", async () => {
+  const sleeper = await connect(tcp.port);
+  sleeper.pause().write("sleeper\n");
+  const [ada, bob] = [
+    await join("tcp", tcp.port, "ada"),
+    await join("tcp", tcp.port, "bob"),
+  ];
+  const before = memory(tcp);
+  // Each message is heard before the next one is said, until he is gone.
+  let said = 0;
+  const gone = bob.hears("* sleeper left").then(() => (said = Infinity));
+  for (let i = 0; said !== Infinity; i = ++said) {
+    ada.say(`${i} ${"x".repeat(900)}`);
+    await bob.hears(RegExp(`^ada: ${i} x`));
+    bob.lines.length = 0;
+  }
+  await gone;
+  await tcp.line(/^a member is gone: it has left 1 MB unread$/);
+  const grown = memory(tcp) - before;
+  assert.ok(grown < 30e6, `the server has grown by ${grown} bytes`);
+  ada.say("still here");
+  await bob.hears("ada: still here");
+  for (const member of [ada, bob]) member.say("/quit");
+});
+
+check("tcp/chat-server.ts does not keep a line that never ends", async () => {
+  const cy = await join("tcp", tcp.port, "cy");
+  const dee = await join("tcp", tcp.port, "dee");
+  const before = memory(tcp);
+  for (let i = 0; i < 1_000; i++)
+    await new Promise((done) => cy.socket.write("x".repeat(1e5), done));
+  const grown = memory(tcp) - before;
+  assert.ok(grown < 50e6, `the server has grown by ${grown} bytes`);
+  cy.say("");
+  await cy.hears("! a line has at most 1000 characters");
+  cy.say("short");
+  await dee.hears("cy: short");
+  assert.not.ok(dee.lines.some((line) => line.includes("xx")));
+  for (const member of [cy, dee]) member.say("/quit");
+});
+
+check("tcp/chat-server.ts outlives resets, cuts and random bytes", async () => {
+  const flo = await join("tcp", tcp.port, "flo");
+  for (let i = 0; i < 20; i++) {
+    const guest = await join("tcp", tcp.port, `guest${i}`);
+    const closed = new Promise((done) => guest.socket.on("close", done));
+    if (i % 2) guest.socket.resetAndDestroy();
+    else guest.socket.end("its last line has no end");
+    await flo.hears(`* guest${i} left`);
+    if (i % 2) continue;
+    await flo.hears(`guest${i}: its last line has no end`);
+    await closed;
+  }
+  for (let i = 0; i < 20; i++) {
+    const noise = await connect(tcp.port);
+    noise.on("error", () => {}); // it is not told how it fares
+    noise.end(
+      Buffer.concat([
+        Buffer.from(i % 2 ? `noise${i}\n` : ""),
+        randomBytes(1e5),
+      ]),
+    );
+    noise.resume();
+    await once(noise, "close").catch(() => {});
+  }
+  flo.say("/who");
+  await flo.hears("* here: flo");
+  assert.not.ok(
+    flo.lines.some((line) => /\p{Cc}/u.test(line.replaceAll("\t", ""))),
+  );
+  flo.say("/quit");
+});
+
+check(
+  "tcp/chat-server.ts says one thing to who is refused, and ends",
+  async () => {
+    const rude = await tcpMember(tcp.port);
+    const ended = once(rude.socket, "end");
+    rude.socket.write("a b\n/who\nhello\n");
+    await ended;
+    assert.equal(rude.lines, ["! a name has 1 to 20 visible characters"]);
+  },
+);
+
+check(
+  "nc is a whole client of tcp/chat-server.ts",
+  async () => {
+    const gil = await join("tcp", tcp.port, "gil");
+    const nc = start(`nc -N 127.0.0.1 ${tcp.port}`);
+    nc.stdin.write("net\r\n");
+    await nc.line(/^\* here: gil, net$/);
+    gil.say("hello");
+    await nc.line(/^gil: hello$/);
+    nc.stdin.write("hi\n");
+    await gil.hears("net: hi");
+    nc.stdin.end("/quit\n");
+    assert.is((await nc.ended).exitCode, 0);
+    await gil.hears("* net left");
+    gil.say("/quit");
+  },
+  "nc",
+);
+
+check(
+  "nc is a client of udp/chat-server.ts, too",
+  async () => {
+    const hue = await join("udp", datagrams.port, "hue");
+    const nc = start(`nc -u 127.0.0.1 ${datagrams.port}`);
+    nc.stdin.write("/join net\n");
+    const [, word] = await nc.line(/^\? (\S{4})$/);
+    nc.stdin.write(`/join net ${word}\n`);
+    await nc.line(/^\* here: hue, net$/);
+    nc.stdin.write("hello\n");
+    await hue.hears("net: hello");
+    hue.say("hi");
+    await nc.line(/^hue: hi$/);
+    nc.stdin.write("/quit\n");
+    await nc.line(/^bye$/);
+    await hue.hears("* net left");
+    hue.say("/quit");
+    await nc.stop("SIGTERM");
+  },
+  "nc",
+);
+
+check("tcp/chat-client.ts does not mind how bytes are cut", async () => {
+  const relay = await serve(
+    `tcp/relay.ts --to 127.0.0.1:${tcp.port} --chunk 1`,
+  );
+  const ivo = await join("tcp", tcp.port, "ivo");
+  const jan = start(
+    `${node} tcp/chat-client.ts --port ${relay.port} --name jan`,
+  );
+  await jan.line(/^\* here: ivo, jan$/);
+  ivo.say("naïve ΐ 😀 ß");
+  await jan.line(/^ivo: naïve ΐ 😀 ß$/);
+  jan.stdin.end("naïve ΐ 😀 ß");
+  await ivo.hears("jan: naïve ΐ 😀 ß");
+  assert.is((await jan.ended).exitCode, 0);
+  ivo.say("/quit");
+});
+
+check("tcp/chat-client.ts says that the connection was cut", async () => {
+  const relay = await serve(
+    `tcp/relay.ts --to 127.0.0.1:${tcp.port} --reset 20 --delay 200`,
+  );
+  const kai = start(
+    `${node} tcp/chat-client.ts --port ${relay.port} --name kai`,
+  );
+  const { stderr, exitCode } = await kai.ended;
+  assert.match(stderr, /^127.0.0.1:\d+ has cut the connection\n$/);
+  assert.is(exitCode, 1);
+  await tcp.line(/^\* kai left$/);
+});
+
+check(
+  "udp/chat-client.ts joins and leaves although datagrams are lost",
+  async () => {
+    // The request, the number, and then the welcome, and all twice.
+    const relay = await serve(
+      `udp/relay.ts --to 127.0.0.1:${datagrams.port} --drop 1,3,6 --duplicate 4,5`,
+    );
+    const lou = start(
+      `${node} udp/chat-client.ts --port ${relay.port} --name lou`,
+    );
+    await lou.line(/^\* here: lou$/);
+    assert.is(
+      datagrams.lines.filter((line) => line === "* lou joined").length,
+      1,
+    );
+    lou.stdin.end();
+    const { exitCode, stderr } = await lou.ended;
+    assert.is(stderr, "");
+    assert.is(exitCode, 0);
+    await datagrams.line(/^\* lou left$/);
+  },
+);
+
+check(
+  "udp/chat-server.ts says little to strangers, and forgets them",
+  async () => {
+    const before = memory(datagrams);
+    const ora = await join("udp", datagrams.port, "ora");
+    for (let i = 0; i < 100; i++) {
+      const stranger = await udpMember(datagrams.port);
+      let sent = 0;
+      let heard = 0;
+      stranger.socket.on("message", (message) => (heard += message.length));
+      for (let j = 0; j < 50; j++) {
+        const kinds = [
+          "/join a",
+          `/join ${i} a1b2`,
+          "/quit",
+          "/who",
+          "/here",
+          "hello",
+          "",
+          randomBytes(j * 20),
+        ];
+        const datagram = Buffer.from(kinds[j % kinds.length]!);
+        sent += datagram.length;
+        stranger.say(datagram);
+      }
+      stranger.say("/quit");
+      await stranger.hears("bye");
+      assert.ok(heard <= sent, `${heard} bytes for ${sent}`);
+    }
+    const grown = memory(datagrams) - before;
+    assert.ok(grown < 30e6, `the server has grown by ${grown} bytes`);
+    ora.say("/who");
+    await ora.hears("* here: ora");
+    assert.not.ok(
+      ora.lines.some(
+        (line) => /(joined|left)$/.test(line) && !line.includes("ora"),
+      ),
+    );
+    ora.say("/quit");
+  },
+);
+
+check("udp/chat-server.ts takes 200 members", async () => {
+  const own = await serve("udp/chat-server.ts");
+  for (let i = 0; i < 200; i++) await join("udp", own.port, `m${i}`);
+  const late = await udpMember(own.port);
+  late.say("/join late");
+  const word = (await late.hears(/^\? /)).slice(2);
+  late.say(`/join late ${word}`);
+  assert.is(await late.hears(/^!/), "! the chat is full");
+});
+
+test.run();

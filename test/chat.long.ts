@@ -1,0 +1,83 @@
+import { once } from "node:events";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { start } from "../scripts/processes.ts";
+import { join } from "./chat.ts";
+import { check, connect, node, serve, udp } from "./harness.ts";
+
+check(
+  "udp/chat-client.ts says that nobody answers, and does not hang",
+  async () => {
+    const silent = await udp();
+    const mia = start(
+      `${node} udp/chat-client.ts --port ${silent.address().port}`,
+    );
+    const { stderr, exitCode } = await mia.ended;
+    assert.match(stderr, /^127.0.0.1:\d+ is silent: try again\n$/);
+    assert.is(exitCode, 1);
+  },
+);
+
+check("over UDP, who is silent for 15 s is gone, on both sides", async () => {
+  const own = await serve("udp/chat-server.ts");
+  const raw = await join("udp", own.port, "raw");
+  const ned = start(`${node} udp/chat-client.ts --port ${own.port} --name ned`);
+  await ned.line(/^\* here: raw, ned$/);
+  const begin = performance.now();
+  // The client makes itself heard, and so it stays.
+  await ned.line(/^\* raw left$/);
+  assert.ok(performance.now() - begin > 14_000);
+  assert.not.ok(own.lines.includes("* ned left"));
+  // A server that is stopped and not ended is only silent.
+  process.kill(-own.pid, "SIGSTOP");
+  const { stderr, exitCode } = await ned.ended;
+  assert.is(stderr, `127.0.0.1:${own.port} is silent: try again\n`);
+  assert.is(exitCode, 1);
+  assert.is(raw.lines.at(-1), "* ned joined");
+});
+
+check("200 members over TCP hear all 50 messages of each other", async () => {
+  const server = await serve("tcp/chat-server.ts");
+  const members = [];
+  for (let i = 0; i < 200; i++)
+    members.push(await join("tcp", server.port, `m${i}`));
+  for (const { hears } of members) await hears(/ m199/);
+  for (const { lines } of members) lines.length = 0;
+  for (let n = 1; n <= 50; n++) for (const { say } of members) say(`${n}`);
+  for (const [me, { lines, socket }] of members.entries()) {
+    while (lines.length < 199 * 50) await once(socket, "data");
+    const next = new Map<string, number>();
+    for (const line of lines) {
+      const [, name = "", n] = /^(m\d+): (\d+)$/.exec(line) ?? [];
+      assert.is(Number(n), (next.get(name) ?? 0) + 1, line);
+      next.set(name, Number(n));
+    }
+    assert.is(next.size, 199);
+    assert.not.ok(next.has(`m${me}`));
+  }
+});
+
+check("2,000 idle members do not keep two waiting", async () => {
+  const { port } = await serve("tcp/chat-server.ts");
+  for (let i = 0; i < 2_000; i++) {
+    const idle = await connect(port);
+    idle.resume().write(`idle${i}\n`);
+    await once(idle, "data");
+  }
+  const ada = await join("tcp", port, "ada");
+  const bob = await join("tcp", port, "bob");
+  const times: number[] = [];
+  for (let i = 0; i < 100; i++) {
+    const begin = performance.now();
+    ada.say(`${i}`);
+    await bob.hears(`ada: ${i}`);
+    times.push(performance.now() - begin);
+  }
+  const [least, median, most] = [0, 50, 99].map((i) =>
+    times.sort((a, b) => a - b)[i]!.toFixed(1),
+  );
+  console.log(`a message among 2,002: ${least}, ${median}, ${most} ms`);
+  assert.is(times.length, 100);
+});
+
+test.run();
