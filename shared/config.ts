@@ -39,12 +39,12 @@ export function config<Own extends Record<string, string | number | boolean>>(
     const { help, ...values } = parseArgs({ options }).values;
     if (help) {
       console.log(`${header()}\n\nOptions:`);
-      for (const [name, value] of Object.entries(defaults))
-        console.log(
-          typeof value === "boolean"
-            ? `  --${name}`
-            : `  --${name} ${name.toUpperCase()}  (default ${value})`,
-        );
+      for (const [name, value] of Object.entries(defaults)) {
+        const flag = typeof value === "boolean";
+        const word = flag ? "" : ` ${name.toUpperCase()}`;
+        const told = flag || value === "" ? "" : `  (default ${value})`;
+        console.log(`  --${name}${word}${told}`);
+      }
       console.log("  --help");
       process.exit();
     }

@@ -48,7 +48,6 @@ for (const [right, example] of [
     "--to 127.0.0.1:12000 --port 12001",
   ],
   [Number.isInteger(size) && size > 0, "--chunk 1"],
-  [delay < 2 ** 31, "--delay 20"],
   [Number.isInteger(reset), "--reset 1000"],
 ] as const)
   if (!right) {

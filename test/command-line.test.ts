@@ -62,6 +62,22 @@ for (const file of [
     assert.is(exitCode, 0);
   });
 
+check("udp/relay.ts --help prints options of its own", async () => {
+  const { stdout } = await run(`${node} udp/relay.ts --help`);
+  const options = stdout.split("\n\nOptions:\n")[1]!.split("\n");
+  assert.equal(options.slice(2), [
+    "  --to TO  (default 127.0.0.1:12000)",
+    "  --drop DROP",
+    "  --duplicate DUPLICATE",
+    "  --delay DELAY",
+    "  --loss LOSS  (default 0)",
+    "  --seed SEED  (default 1)",
+    "  --hex",
+    "  --help",
+    "",
+  ]);
+});
+
 check("tsx udp/server --help works without the ending, too", async () => {
   const { stdout } = await run("tsx udp/server --help");
   assert.match(stdout, /^Uppercase server over UDP/);
