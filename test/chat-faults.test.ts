@@ -187,6 +187,28 @@ check(
   },
 );
 
+check("over UDP, a message is lost or doubled as its datagram is", async () => {
+  // Five datagrams pass until one has joined.
+  const relay = await serve(
+    `udp/relay.ts --to 127.0.0.1:${datagrams.port} --drop 6 --duplicate 7`,
+  );
+  const ned = await join("udp", datagrams.port, "ned");
+  const oda = start(
+    `${node} udp/chat-client.ts --port ${relay.port} --name oda`,
+  );
+  await oda.line(/^\* here: ned, oda$/);
+  oda.stdin.end("one\ntwo\nthree");
+  assert.is((await oda.ended).exitCode, 0);
+  await ned.hears("* oda left");
+  assert.equal(ned.lines.slice(-4), [
+    "oda: two",
+    "oda: two",
+    "oda: three",
+    "* oda left",
+  ]);
+  ned.say("/quit");
+});
+
 check(
   "udp/chat-server.ts says little to strangers, and forgets them",
   async () => {
