@@ -2,11 +2,10 @@
  * Reliable uppercase client over UDP: each line arrives once and in order, or
  * the client says that it did not.
  *
- * What is not answered in time is sent again. How long that is, the client
- * measures: a reply brings back when its request was sent, so the round-trip
- * time is right after a retransmission, too. The trap is to flood a network that
- * is busy; so each try waits twice as long as the last, from --floor to --ceiling
- * milliseconds. The format is in reliable-server.ts.
+ * What is not answered in time is sent again. The reply brings back when its
+ * request was sent, so the round-trip time is known after a retransmission, too.
+ * The trap is to flood a busy network: each try waits twice as long as the last,
+ * from --floor to --ceiling milliseconds. reliable-server.ts has the format.
  *
  *     $ tsx udp/reliable-server.ts
  *     The reliable server is ready on 127.0.0.1:12002
