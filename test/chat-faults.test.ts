@@ -90,6 +90,7 @@ check(
     rude.socket.write("a b\n/who\nhello\n");
     await ended;
     assert.equal(rude.lines, ["! a name has 1 to 20 visible characters"]);
+    assert.not.ok(tcp.lines.includes("* /who joined"));
   },
 );
 
