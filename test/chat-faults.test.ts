@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { start } from "../scripts/processes.ts";
 import { join, tcpMember, udpMember } from "./chat.ts";
-import { check, connect, memory, node, serve, udp } from "./harness.ts";
+import { check, connect, listen, memory, node, serve, udp } from "./harness.ts";
 
 const tcp = await serve("tcp/chat-server.ts");
 const datagrams = await serve("udp/chat-server.ts");
@@ -134,6 +134,21 @@ check(
   },
   "nc",
 );
+
+check("no server steers the terminal of the chat clients", async () => {
+  const steering = "\x1b[31m\tred\x07\x7f\u009b";
+  const port = await listen((connection) => connection.write(`${steering}\n`));
+  const fake = await udp();
+  fake.on("message", (_, { port }) => fake.send(`* ${steering}\n`, port));
+  for (const [file, to, shown] of [
+    ["tcp/chat-client.ts", port, /^\[31m\tred$/],
+    ["udp/chat-client.ts", fake.address().port, /^\* \[31m\tred$/],
+  ] as const) {
+    const client = start(`${node} ${file} --port ${to}`);
+    await client.line(shown);
+    await client.stop("SIGTERM");
+  }
+});
 
 check("tcp/chat-client.ts does not mind how bytes are cut", async () => {
   const relay = await serve(

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { start } from "../scripts/processes.ts";
@@ -27,6 +28,7 @@ check("over UDP, who is silent for 15 s is gone, on both sides", async () => {
   // The client makes itself heard, and so it stays.
   await ned.line(/^\* raw left$/);
   assert.ok(performance.now() - begin > 14_000);
+  await setTimeout(5_000);
   assert.not.ok(own.lines.includes("* ned left"));
   // A server that is stopped and not ended is only silent.
   process.kill(-own.pid, "SIGSTOP");
