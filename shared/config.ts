@@ -48,9 +48,11 @@ export function config<Own extends Record<string, string | number | boolean>>(
       console.log("  --help");
       process.exit();
     }
-    if (!values.host) throw new Error("--host takes a name or an address");
     if (!/^\d+$/.test(`${values.port}`) || Number(values.port) > 65535)
       throw new Error("--port takes a whole number from 0 to 65535");
+    for (const [name, value] of Object.entries(defaults))
+      if (value !== "" && values[name] === "")
+        throw new Error(`--${name} must not be empty`);
     const numbers = Object.entries(defaults)
       .filter(([, value]) => typeof value === "number")
       .map(([name]) => {

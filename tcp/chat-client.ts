@@ -41,6 +41,8 @@ const { stdin, stdout } = process;
 const terminal = stdin.isTTY && stdout.isTTY;
 let chatting = false; // while the keyboard is read
 stdout.on("error", () => process.exit(1)); // as in: client | head -1
+// What came from the network must not steer the terminal.
+const visible = (line: unknown) => `${line}`.replace(/(?!\t)\p{Cc}/gu, "");
 
 const connection = connect(port, host);
 connection.write(`${name}\n`);
@@ -50,7 +52,7 @@ connection.setEncoding("utf8");
 connection.on("data", (chunk) => {
   const lines = `${rest}${chunk}`.split("\n");
   rest = lines.pop()!.slice(0, 2001); // a server sends no such lines
-  for (const line of lines) {
+  for (const line of lines.map(visible)) {
     if (!joined && line.startsWith("! ")) fail(line);
     joined = true;
     show(line);
@@ -59,7 +61,9 @@ connection.on("data", (chunk) => {
 connection.on("error", ({ message, code = message }: NodeJS.ErrnoException) => {
   fail(trouble[code] ?? `cannot reach ${server} (${code}): try another host`);
 });
-connection.on("end", () => chatting && fail(`${server} has ended the chat`));
+connection.on("end", () => {
+  if (chatting || !joined) fail(`${server} has ended the chat`);
+});
 
 const keyboard = createInterface({
   input: stdin,
@@ -68,25 +72,24 @@ const keyboard = createInterface({
 });
 chatting = true;
 keyboard.on("line", (line) => {
+  if (!chatting) return; // after a /quit
   if (line === "/quit") return keyboard.close();
   if (!connection.write(`${line}\n`)) keyboard.pause();
-  keyboard.prompt();
+  else if (terminal) keyboard.prompt();
 });
-connection.on("drain", () => keyboard.resume());
+connection.on("drain", () => chatting && keyboard.resume());
 keyboard.on("close", () => {
   chatting = false;
-  connection.end(); // what others say until the server ends, too, is shown
-  connection.setTimeout(10_000, () =>
-    connection.destroy(new Error("ETIMEDOUT")),
-  );
+  const late = () => connection.destroy(new Error("ETIMEDOUT"));
+  connection.setTimeout(10_000, late);
+  // What others say until the server has ended its half, too, is shown.
+  connection.end(() => setTimeout(late, 10_000).unref());
   if (terminal) console.log(); // Ctrl-D ends no line
 });
 keyboard.on("SIGINT", () => process.exit(130));
 
 /** Shows a line above the one that is being typed. */
-function show(line: string) {
-  // What came from the network must not steer the terminal.
-  const text = line.replace(/(?!\t)\p{Cc}/gu, "");
+function show(text: string) {
   if (!terminal || !chatting) return console.log(text);
   const rows = clear();
   // prompt() goes up as many rows before it writes what is typed again.

@@ -31,18 +31,23 @@ server.listen(port, host, () => {
   console.log(`The chat server is ready on ${endpoint(address)}`);
 });
 
+process.stdout.on("error", () => process.exit(1)); // as in: server | head -1
+
 const members = new Map<string, Socket>();
 
 /** Tells all members, but for the one who said it. */
 function tell(text: string, speaker?: string) {
   console.log(text);
   const line = Buffer.from(`${text}\n`);
-  for (const [name, connection] of members) {
-    if (name === speaker) continue;
-    connection.write(line);
-    if (connection.writableLength > 1e6)
-      connection.destroy(new Error("it has left 1 MB unread"));
-  }
+  for (const [name, connection] of members)
+    if (name !== speaker) send(connection, line);
+}
+
+/** Sends to one, unless too much of what it was sent before is unread. */
+function send(connection: Socket, line: string | Buffer) {
+  connection.write(line);
+  if (connection.writableLength > 1e6)
+    connection.destroy(new Error("it has left 1 MB unread"));
 }
 
 server.on("connection", (connection) => {
@@ -73,28 +78,31 @@ server.on("connection", (connection) => {
 
   function hear(line: string) {
     if (connection.writableEnded) return; // refused, or on its way out
-    if (!name) return join(line.replace(/\r$/, ""));
+    const said = line.replace(/\r$/, "");
+    if (!name) return join(said.normalize());
     // What came from the network must not steer anyone's terminal.
-    const text = line.replace(/(?!\t)\p{Cc}/gu, "");
-    if ([...text].length > 1000)
-      connection.write("! a line has at most 1000 characters\n");
-    else if (text === "/quit") connection.end();
-    else if (text === "/who") connection.write(here());
+    const text = said.replace(/(?!\t)\p{Cc}/gu, "");
+    if ([...said].length > 1000)
+      send(connection, "! a line has at most 1000 characters\n");
+    else if (text === "/quit") {
+      leave();
+      connection.end();
+    } else if (text === "/who") send(connection, here());
     else if (text.startsWith("/"))
-      connection.write("! the commands are /who and /quit\n");
+      send(connection, "! the commands are /who and /quit\n");
     else if (text) tell(`${name}: ${text}`, name);
   }
 
   function join(wish: string) {
-    // No controls and no blanks: they would make one name look like another.
-    if (!/^[^\p{C}\p{Z}]{1,20}$/u.test(wish))
+    // Nothing that cannot be seen, or one name might look like another.
+    if (!/^(?!\/)[^\p{C}\p{Z}\p{DI}]{1,20}$/u.test(wish))
       return connection.end("! a name has 1 to 20 visible characters\n");
     if (members.has(wish))
       return connection.end("! that name is taken: choose another one\n");
     name = wish;
     members.set(name, connection);
     tell(`* ${name} joined`);
-    connection.write(here());
+    send(connection, here());
   }
 });
 

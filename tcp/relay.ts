@@ -75,6 +75,7 @@ server.listen(port, host, () => {
   console.log(`The relay to ${to} is ready on ${address}`);
 });
 
+server.maxConnections = 1000; // so that a relay to itself comes to an end
 let connections = 0;
 server.on("connection", (client) => {
   const id = ++connections;
@@ -92,7 +93,7 @@ server.on("connection", (client) => {
   async function pass(from: Socket, to: Socket, up: boolean) {
     for await (const chunk of from.iterator({ destroyOnReturn: false }))
       for (let i = 0; i < chunk.length; i += size) {
-        if (left === 0) return;
+        if (left === 0 || to.destroyed) return;
         const piece = chunk.subarray(i, i + Math.min(size, left));
         left -= piece.length;
         draw(id, up, "data", piece);
@@ -156,7 +157,8 @@ function draw(
     : bytes.toString("latin1", 0, width).replace(/[^\n\r\t -~]/g, "·");
   const text = `  ${bytes.length} bytes ${JSON.stringify(visible)}`;
   const line = `${time} s  client ${id} ${column} server${bytes.length ? text : ""}`;
-  console.log([...line].slice(0, width).join(""));
+  const cut = [...line].slice(0, width - 1).join("");
+  console.log(cut.length + 1 < line.length ? `${cut}…` : line);
   if (options.hex)
     for (const row of bytes.toString("hex").match(/.{1,32}/g) ?? [])
       console.log(`${" ".repeat(12)}${row.replaceAll(/\B(?=(..)+$)/g, " ")}`);

@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { start } from "../scripts/processes.ts";
+import { run, start } from "../scripts/processes.ts";
 import { join, tcpMember, udpMember } from "./chat.ts";
 import { check, connect, listen, memory, node, serve, udp } from "./harness.ts";
 
@@ -32,6 +33,60 @@ check("tcp/chat-server.ts drops who never reads, and nobody else", async () => {
   ada.say("still here");
   await bob.hears("ada: still here");
   for (const member of [ada, bob]) member.say("/quit");
+});
+
+check("tcp/chat-server.ts drops who asks, and does not read", async () => {
+  const before = memory(tcp);
+  const rude = await connect(tcp.port);
+  rude.pause().write("rude\n");
+  rude.on("error", () => {}); // it may be reset
+  const gone = new Promise((done) => rude.on("close", done));
+  while (!rude.destroyed && memory(tcp) - before < 100e6)
+    await new Promise((done) => rude.write("/x\n".repeat(20_000), done));
+  await gone;
+  await tcp.line(/^\* rude left$/);
+  const grown = memory(tcp) - before;
+  assert.ok(grown < 100e6, `the server has grown by ${grown} bytes`);
+});
+
+check("who has said /quit is gone, though it keeps its half open", async () => {
+  const lon = await join("tcp", tcp.port, "lon");
+  const mae = await join("tcp", tcp.port, "mae");
+  mae.say("/quit");
+  await lon.hears("* mae left");
+  lon.say("/who");
+  await lon.hears("* here: lon");
+  const again = await join("tcp", tcp.port, "mae");
+  for (const member of [lon, again]) member.say("/quit");
+});
+
+check("tcp/chat-client.ts says that it was never let in", async () => {
+  const port = await listen((connection) => connection.resume().end());
+  const result = await run(`${node} tcp/chat-client.ts --port ${port}`);
+  assert.is(result.stderr, `127.0.0.1:${port} has ended the chat\n`);
+  assert.is(result.exitCode, 1);
+});
+
+check("tcp/chat-client.ts does not read on when nobody takes it", async () => {
+  const port = await listen(() => {});
+  const client = start(`${node} tcp/chat-client.ts --port ${port}`);
+  const before = memory(client);
+  let written = 0;
+  // Once nothing moves any more, every buffer on the way is full.
+  const write = () =>
+    client.stdin.write(`${"x".repeat(999)}\n`.repeat(1_000), () => {
+      written += 1e6;
+      if (written < 200e6) write();
+    });
+  write();
+  for (let last = -1; last !== written;) {
+    last = written;
+    await setTimeout(1_000);
+  }
+  assert.ok(written < 200e6, `${written} bytes have found room on the way`);
+  const grown = memory(client) - before;
+  assert.ok(grown < 100e6, `the client has grown by ${grown} bytes`);
+  await client.stop("SIGKILL");
 });
 
 check("tcp/chat-server.ts does not keep a line that never ends", async () => {
@@ -148,6 +203,11 @@ check("no server steers the terminal of the chat clients", async () => {
     await client.line(shown);
     await client.stop("SIGTERM");
   }
+  const refusing = await listen((connection) =>
+    connection.write(`! ${steering}\n`),
+  );
+  const result = await run(`${node} tcp/chat-client.ts --port ${refusing}`);
+  assert.is(result.stderr, "! [31m\tred\n");
 });
 
 check("tcp/chat-client.ts does not mind how bytes are cut", async () => {

@@ -74,9 +74,21 @@ for (const transport of ["udp", "tcp"] as const) {
   check(`${transport}: a name is visible, and taken once`, async () => {
     const dora = await join(transport, port, "dora");
     assert.match(await refused("dora"), /^! that name is taken: /);
-    const bad = ["a b", "\x1b[31mred", "a".repeat(21), "\u202eada", "a\u00a0b"];
+    const bad = [
+      "/quit",
+      "eve\u3164",
+      "a b",
+      "\x1b[31mred",
+      "a".repeat(21),
+      "\u202eada",
+      "a\u00a0b",
+    ];
     for (const name of bad)
       assert.is(await refused(name), "! a name has 1 to 20 visible characters");
+    assert.is(
+      await refused("e\u0301".repeat(20)),
+      `* ${"é".repeat(20)} joined`,
+    );
     assert.is(await refused("😀".repeat(20)), `* ${"😀".repeat(20)} joined`);
     await dora.hears(`* ${"😀".repeat(20)} joined`);
     assert.is(dora.lines.filter((line) => line.includes("red")).length, 0);
@@ -128,6 +140,34 @@ for (const transport of ["udp", "tcp"] as const) {
     assert.is(exitCode, 0);
     ida.say("/quit");
   });
+
+  check(`${client} sends nothing after /quit`, async () => {
+    const jim = await join(transport, port, "jim");
+    const result = await run(
+      `${node} ${client} --port ${port} --name kit`,
+      "one\n/quit\ntwo\n",
+    );
+    assert.is(result.stderr, "");
+    assert.is(result.exitCode, 0);
+    await jim.hears("* kit left");
+    assert.not.ok(jim.lines.includes("kit: two"));
+    jim.say("/quit");
+  });
+
+  check(
+    `${transport}/chat-server.ts ends when its output is not read`,
+    async () => {
+      const own = await serve(
+        `bash -c '${node} ${transport}/chat-server.ts --port 0 > >(head -1)'`,
+      );
+      // Its second line is that somebody joined, and nobody reads it.
+      await run(`${node} ${client} --port ${own.port}`);
+      const { stdout, stderr, exitCode } = await own.ended;
+      assert.match(stdout, /^The chat server .*\n$/);
+      assert.is(stderr, "");
+      assert.is(exitCode, 1);
+    },
+  );
 
   check(`${client} tells why it may not join`, async () => {
     const result = await run(`${node} ${client} --port ${port} --name 'a b'`);

@@ -16,7 +16,7 @@ const mistakes = {
   "--port ''": "--port takes a whole number from 0 to 65535",
   "--port": "'--port <value>' argument missing",
   "--port --host ::1": "'--port' argument is ambiguous",
-  "--host ''": "--host takes a name or an address",
+  "--host ''": "--host must not be empty",
   "--prot 80": "Unknown option '--prot'",
   "--help=yes": "'--help' does not take an argument",
   "12000": "Unexpected argument '12000'",

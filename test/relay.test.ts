@@ -258,6 +258,21 @@ check("tcp/relay.ts --reset resets both ends after so many bytes", async () => {
   await through.line(/◀─+ RST ──/);
 });
 
+check("tcp/relay.ts draws nothing after the end of both", async () => {
+  const port = await listen((connection) => {
+    connection.once("data", () => connection.resetAndDestroy());
+  });
+  const through = await relay("tcp/relay.ts --chunk 1 --delay 50", port);
+  const client = await connect(through.port);
+  client.write("x".repeat(1_000));
+  await once(client, "error");
+  await through.line(/ close {16}/);
+  await through.line(/ {16}close/);
+  const { length } = through.picture();
+  await setTimeout(300);
+  assert.is(through.picture().length, length);
+});
+
 check("tcp/relay.ts keeps 40 MB for a sleeping reader away", async () => {
   const piece = Buffer.alloc(65_536, "x");
   let written = 0;

@@ -36,12 +36,13 @@ const { host, port, name } = config("chat", { name: user });
 const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 const trouble: Record<string, string> = {
   ECONNREFUSED: `nothing answers on ${server}: start it with tsx udp/chat-server.ts`,
-  EMSGSIZE: `the line is too long for a datagram to ${server}: send less`,
 };
 const { stdin, stdout } = process;
 const terminal = stdin.isTTY && stdout.isTTY;
 let chatting = false; // while the keyboard is read
 stdout.on("error", () => process.exit(1)); // as in: client | head -1
+// What came from the network must not steer the terminal.
+const visible = (line: unknown) => `${line}`.replace(/(?!\t)\p{Cc}/gu, "");
 
 const socket = createSocket(isIPv6(host) ? "udp6" : "udp4");
 const send = (text: string) =>
@@ -54,13 +55,13 @@ await once(socket, "connect");
 
 const silence = setTimeout(fail, 15_000, `${server} is silent: try again`);
 let [word, answer] = ["", ""];
-while (!answer.startsWith("* ")) {
+while (!answer || answer.startsWith("? ")) {
   send(`/join ${name}${word}`);
   const signal = AbortSignal.timeout(1000);
   const [message] = await once(socket, "message", { signal }).catch(() => [""]);
-  answer = String(message);
+  answer = visible(message);
   word = /^\?( \S+)/.exec(answer)?.[1] ?? word;
-  if (answer.startsWith("! ")) fail(answer.trim());
+  if (answer.startsWith("! ")) fail(answer);
 }
 
 const keyboard = createInterface({
@@ -70,6 +71,7 @@ const keyboard = createInterface({
 });
 chatting = true;
 keyboard.on("line", (line) => {
+  if (!chatting) return; // after a /quit
   if (line === "/quit") return keyboard.close();
   send(line);
   keyboard.prompt();
@@ -83,8 +85,8 @@ keyboard.on("SIGINT", () => socket.send("/quit", () => process.exit(130)));
 
 show(answer);
 socket.on("message", (message) => {
-  silence.refresh();
-  const text = String(message).trim();
+  if (chatting) silence.refresh();
+  const text = visible(message);
   if (text === "bye") process.exit();
   // Late copies of what came before, and the sign of life.
   if (/^(\? \S+|here)$/.test(text)) return;
@@ -95,9 +97,7 @@ setInterval(() => chatting && send("/here"), 5000);
 setInterval(() => chatting || send("/quit"), 1000);
 
 /** Shows a line above the one that is being typed. */
-function show(line: string) {
-  // What came from the network must not steer the terminal.
-  const text = line.replace(/(?!\t)\p{Cc}/gu, "");
+function show(text: string) {
   if (!terminal || !chatting) return console.log(text);
   const rows = clear();
   // prompt() goes up as many rows before it writes what is typed again.

@@ -34,6 +34,7 @@ server.bind(port, host, () => {
   console.log(`The chat server is ready on ${endpoint(server.address())}`);
 });
 
+process.stdout.on("error", () => process.exit(1)); // as in: server | head -1
 interface Member extends Address {
   name: string;
   silence: NodeJS.Timeout;
@@ -79,7 +80,8 @@ server.on("message", (datagram, client) => {
 });
 
 function join(line: string, { address, port }: Address) {
-  const [, name, brought] = /^\/join (.+?)(?: (\S{4}))?$/.exec(line) ?? [];
+  const [, name, brought] =
+    /^\/join (.+?)(?: (\S{4}))?$/.exec(line.normalize()) ?? [];
   if (!name) return;
   const client = { address, port };
   const from = endpoint(client);
@@ -88,8 +90,8 @@ function join(line: string, { address, port }: Address) {
   const word = hash.slice(0, 4);
   if (brought !== word) return send(`? ${word}`, client);
 
-  // No controls and no blanks: they would make one name look like another.
-  if (!/^[^\p{C}\p{Z}]{1,20}$/u.test(name))
+  // Nothing that cannot be seen, or one name might look like another.
+  if (!/^(?!\/)[^\p{C}\p{Z}\p{DI}]{1,20}$/u.test(name))
     return send("! a name has 1 to 20 visible characters", client);
   for (const member of members.values())
     if (member.name === name)
@@ -108,7 +110,6 @@ function leave(member: Member) {
   tell(`* ${member.name} left`);
 }
 
-/** Who is here. */
 const here = () =>
   `* here: ${[...members.values()].map(({ name }) => name).join(", ")}`;
 

@@ -142,7 +142,9 @@ async function pass(message: Buffer, client: Client, up: boolean) {
     await sleep(held.get(n));
   }
   for (const copy of doubled.has(n) ? [1, 2] : [1]) {
-    if (clients.get(client.name) !== client) return; // forgotten meanwhile
+    if (clients.get(client.name) !== client)
+      // it is forgotten by now
+      return draw(message, client, up, n, "✗");
     const half = copy === 2 || held.has(n);
     draw(message, client, up, n, half ? "half" : "");
     if (up) client.upstream.send(message, tell);
@@ -167,7 +169,8 @@ function draw(m: Buffer, { id }: Client, up: boolean, n: number, way = "") {
     : m.toString("latin1", 0, width).replace(/[^\n\r\t -~]/g, "·");
   const text = `${m.length} bytes ${JSON.stringify(visible)}`;
   const line = `${time} s  client ${id} ${arrow} server  ${text}`;
-  console.log([...line].slice(0, width).join(""));
+  const cut = [...line].slice(0, width - 1).join("");
+  console.log(cut.length + 1 < line.length ? `${cut}…` : line);
   if (options.hex)
     for (const row of m.toString("hex").match(/.{1,32}/g) ?? [])
       console.log(`${" ".repeat(12)}${row.replaceAll(/\B(?=(..)+$)/g, " ")}`);

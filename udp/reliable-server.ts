@@ -46,6 +46,8 @@ server.bind(port, host, () => {
   console.log(`The reliable server is ready on ${endpoint(server.address())}`);
 });
 
+process.stdout.on("error", () => process.exit(1)); // as in: server | head -1
+
 /** The last line of each session, the session that is silent longest first. */
 const sessions = new Map<string, { sequence: number; reply: string }>();
 let done = 0;
