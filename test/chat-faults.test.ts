@@ -264,6 +264,20 @@ check(
   },
 );
 
+check("udp/chat-client.ts says /quit until it is answered", async () => {
+  // Five datagrams pass until one has joined.
+  const relay = await serve(
+    `udp/relay.ts --to 127.0.0.1:${datagrams.port} --drop 6`,
+  );
+  const leaving = await run(
+    `${node} udp/chat-client.ts --port ${relay.port} --name pat`,
+  );
+  assert.is(leaving.stderr, "");
+  assert.is(leaving.exitCode, 0);
+  await relay.line(/ #6 ─+✗ .*"\/quit"$/);
+  await datagrams.line(/^\* pat left$/);
+});
+
 check("over UDP, a message is lost or doubled as its datagram is", async () => {
   // Five datagrams pass until one has joined.
   const relay = await serve(

@@ -140,6 +140,17 @@ check("udp/relay.ts tells that a host is unknown, and goes on", async () => {
     await setTimeout(50);
 });
 
+check("udp/relay.ts does not talk to itself under another name", async () => {
+  const [host, port] = await nobody("udp/");
+  const server = await serve(
+    `${node} udp/relay.ts --host ${host} --port ${port} --to 127.0.77:${port}`,
+  );
+  (await udp(port, host)).send("hello", () => {});
+  const { stderr, exitCode } = await server.ended;
+  assert.is(stderr, `--to 127.0.77:${port} leads back to this relay\n`);
+  assert.is(exitCode, 2);
+});
+
 check("udp/relay.ts keeps 1,000 clients, those that last spoke", async () => {
   const { port, line } = await relay("udp/relay.ts", await counting());
   const [first, second] = [await udp(port), await udp(port)];

@@ -113,7 +113,15 @@ function join(name: string, port: number, address: string) {
     id: ++joined,
     name,
     upstream,
-    connected: once(upstream, "connect").catch(() => forget(client)),
+    connected: once(upstream, "connect").then(
+      () => {
+        if (endpoint(upstream.remoteAddress()) !== endpoint(server.address()))
+          return;
+        console.error(`--to ${to} leads back to this relay`);
+        process.exit(2);
+      },
+      () => forget(client),
+    ),
     reply: (message) => server.send(message, port, address, tell),
     silence: setTimeout(() => forget(client), 60_000),
   };
