@@ -3,6 +3,7 @@
  * the command line. The one module that examples import.
  */
 import { readFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 
 /** Each service's default port (notes-001, notes-003). 0 is any free port. */
@@ -15,57 +16,80 @@ const ports = {
   chat: 12003,
 };
 
+interface Address {
+  address: string;
+  port: number;
+}
+type Value = string | number | boolean | Address;
+
 /**
  * Reads the command line of the example that was started.
  *
  * In: the service, and the example's own options with their defaults, which
- * are texts, numbers from 0, or false: `{ name: "ada" }` makes a `--name`.
- * Out: `host`, `port` (0 to 65535), and those options. `--help` prints the
- * example's header and the options, and exits with 0. A mistake is told in a
+ * are texts, numbers from 0, false, or addresses: `{ name: "ada" }` makes a
+ * `--name`. Out: `host`, `port` (0 to 65535), and those options. `--help` prints
+ * the example's header and the options, and exits with 0. A mistake is told in a
  * line on stderr, and exits with 2.
  */
-export function config<Own extends Record<string, string | number | boolean>>(
+export function config<Own extends Record<string, Value>>(
   service: keyof typeof ports,
   own = {} as Own,
 ): Own & { host: string; port: number } {
   const defaults = { host: "127.0.0.1", port: ports[service], ...own };
-  const options: ParseArgsConfig["options"] = { help: { type: "boolean" } };
+  const options: NonNullable<ParseArgsConfig["options"]> = {};
   for (const [name, value] of Object.entries(defaults))
     options[name] =
       typeof value === "boolean"
         ? { type: "boolean", default: value }
-        : { type: "string", default: `${value}` };
+        : { type: "string", default: written(value) };
+  options.help = { type: "boolean" };
   try {
     const { help, ...values } = parseArgs({ options }).values;
     if (help) {
       console.log(`${header()}\n\nOptions:`);
-      for (const [name, value] of Object.entries(defaults)) {
-        const flag = typeof value === "boolean";
-        const word = flag ? "" : ` ${name.toUpperCase()}`;
-        const told = flag || value === "" ? "" : `  (default ${value})`;
-        console.log(`  --${name}${word}${told}`);
+      for (const [name, { type, default: value }] of Object.entries(options)) {
+        const word = type === "string" ? ` ${name.toUpperCase()}` : "";
+        console.log(`  --${name}${word}${value ? `  (default ${value})` : ""}`);
       }
-      console.log("  --help");
       process.exit();
     }
     if (!/^\d+$/.test(`${values.port}`) || Number(values.port) > 65535)
       throw new Error("--port takes a whole number from 0 to 65535");
-    for (const [name, value] of Object.entries(defaults))
-      if (value !== "" && values[name] === "")
-        throw new Error(`--${name} must not be empty`);
-    const numbers = Object.entries(defaults)
-      .filter(([, value]) => typeof value === "number")
-      .map(([name]) => {
-        if (!/^\d{1,9}(\.\d+)?$/.test(`${values[name]}`))
-          throw new Error(`--${name} takes a number below a billion`);
-        return [name, Number(values[name])];
-      });
-    return { ...defaults, ...values, ...Object.fromEntries(numbers) };
+    const read = Object.entries(defaults).map(([name, value]) => [
+      name,
+      typeof value === "boolean"
+        ? values[name]
+        : parse(name, `${values[name]}`, value),
+    ]);
+    return Object.fromEntries(read);
   } catch (error) {
     // Some of Node's messages are several lines long.
     console.error((error as Error).message.replaceAll("\n", " "));
     process.exit(2);
   }
+}
+
+/** An option's text as a value like its default. */
+function parse(name: string, text: string, like: string | number | Address) {
+  if (typeof like === "number") {
+    if (/^\d{1,9}(\.\d+)?$/.test(text)) return Number(text);
+    throw new Error(`--${name} takes a number below a billion`);
+  }
+  if (typeof like === "object") {
+    const [, address = "", port] = /^\[?(.+?)\]?:(\d{1,5})$/.exec(text) ?? [];
+    if (Number(port) > 0 && Number(port) < 65536)
+      return { address, port: Number(port) };
+    throw new Error(`--${name} takes an address and a port: ${written(like)}`);
+  }
+  if (text || !like) return text;
+  throw new Error(`--${name} must not be empty`);
+}
+
+/** A default as it is written on the command line. */
+function written(value: string | number | Address) {
+  if (typeof value !== "object") return `${value}`;
+  const { address, port } = value;
+  return `${isIPv6(address) ? `[${address}]` : address}:${port}`;
 }
 
 /** The started file's header, as text. `tsx udp/server` starts a .ts, too. */

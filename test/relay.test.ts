@@ -55,11 +55,11 @@ check("udp/relay.ts draws, drops, doubles and holds datagrams", async () => {
     'client 1 ── #2 ─────────────▶ server  3 bytes "two"',
     'client 1 ◀───────────── #3 ── server  5 bytes "1 two"',
     'client 1 ◀─── #3 ──           server  5 bytes "1 two"',
-    'client 1 ── #4 ───…           server  12 bytes "late·[31m·\\n"',
-    'client 2 ── #5 ─────────────▶ server  3 bytes "é\\\\"',
-    'client 2 ◀───────────── #6 ── server  5 bytes "2 é\\\\"',
-    'client 1           ── #4 ───▶ server  12 bytes "late·[31m·\\n"',
-    'client 1 ◀───────────── #7 ── server  14 bytes "3 late·[31m·\\n"',
+    'client 1 ── #4 ───…           server  12 bytes "late·[31m··\\n"',
+    'client 2 ── #5 ─────────────▶ server  3 bytes "··\\\\"',
+    'client 2 ◀───────────── #6 ── server  5 bytes "2 ··\\\\"',
+    'client 1           ── #4 ───▶ server  12 bytes "late·[31m··\\n"',
+    'client 1 ◀───────────── #7 ── server  14 bytes "3 late·[31m··\\n"',
   ]);
 });
 
@@ -94,16 +94,11 @@ check("udp/relay.ts --loss loses the same datagrams every time", async () => {
 
 check("the relays cut what they draw, and --hex shows all of it", async () => {
   const text = `${"😀 ".repeat(30)}end`;
-  const rows = Buffer.from(text)
-    .toString("hex")
-    .match(/.{1,32}/g)!;
+  const hex = Buffer.from(text).toString("hex").match(/../g)!.join(" ");
   const sees = ({ lines }: { lines: string[] }) => {
     const line = lines.findIndex((line) => line.includes("153 bytes"));
-    assert.is([...lines[line]!].length, 80);
-    assert.equal(
-      lines.slice(line + 1, line + 1 + rows.length),
-      rows.map((row) => `${" ".repeat(12)}${row.match(/../g)!.join(" ")}`),
-    );
+    assert.is(lines[line]!.length, 80);
+    assert.is(lines[line + 1]!.trim(), hex);
   };
   const datagrams = await relay("udp/relay.ts --hex", await counting());
   await ask(await udp(datagrams.port), text);
@@ -125,7 +120,7 @@ check("udp/relay.ts tells that nobody answers, and goes on", async () => {
   const { line, ...through } = await relay("udp/relay.ts", port, host);
   const client = await udp(through.port);
   client.send("hello");
-  await line(RegExp(`^a datagram to or from ${host}:${port} is lost: .*REF`));
+  await line(RegExp(`^between a client and ${host}:${port}: .*ECONNREFUSED$`));
   client.send("again");
   await line(/"again"/);
 });
@@ -133,22 +128,11 @@ check("udp/relay.ts tells that nobody answers, and goes on", async () => {
 check("udp/relay.ts tells that a host is unknown, and goes on", async () => {
   const through = await relay("udp/relay.ts", 9, "unknown.invalid");
   (await udp(through.port)).send("hello");
-  const told = /^a datagram to or from unknown.invalid:9 is lost: .+/;
+  const told = /^between a client and unknown.invalid:9: .+/;
   await through.line(told);
   (await udp(through.port)).send("again");
   while (through.lines.filter((line) => told.test(line)).length < 2)
     await setTimeout(50);
-});
-
-check("udp/relay.ts does not talk to itself under another name", async () => {
-  const [host, port] = await nobody("udp/");
-  const server = await serve(
-    `${node} udp/relay.ts --host ${host} --port ${port} --to 127.0.77:${port}`,
-  );
-  (await udp(port, host)).send("hello", () => {});
-  const { stderr, exitCode } = await server.ended;
-  assert.is(stderr, `--to 127.0.77:${port} leads back to this relay\n`);
-  assert.is(exitCode, 2);
 });
 
 check("udp/relay.ts keeps 1,000 clients, those that last spoke", async () => {
@@ -317,9 +301,8 @@ check("tcp/relay.ts tells that nobody answers, and goes on", async () => {
     const client = open(through.port, "127.0.0.1").resume();
     const [error] = await once(client, "error");
     assert.match(error.message, /^(connect|read) ECONNRESET/);
-    await through.line(RegExp(`client ${id} ── connect ─+✗ server`));
+    await through.line(RegExp(`client ${id} ◀─+ ECONNREFUSED ── server`));
   }
-  await through.line(RegExp(`^cannot reach ${host}:${port} .ECONNREFUSED.$`));
 });
 
 test.run();
