@@ -4,6 +4,7 @@
  * With no connection, a client asks to join until it is answered, says `/here`
  * every 5 s, and takes 15 s of silence for the end. The trap: a message is sent
  * once, and whoever misses it does not know. chat-server.ts has the commands.
+ * Deno has to be given --allow-env=USER,USERNAME for the default name.
  *
  *     $ tsx udp/chat-server.ts
  *     The chat server is ready on 127.0.0.1:12003
@@ -20,7 +21,6 @@
  *     * ada left
  *     bob: she never stays long
  *     $ tsx udp/chat-client.ts --name eve
- *     * eve joined
  *     ...
  *     bob: she never stays long
  *     * bob left
@@ -54,16 +54,27 @@ socket.connect(port, host);
 await once(socket, "connect");
 
 const silence = setTimeout(fail, 15_000, `${server} is silent: try again`);
-let [word, answer] = ["", ""];
-while (!answer || answer.startsWith("? ")) {
-  send(`/join ${name}${word}`);
-  const signal = AbortSignal.timeout(1000);
-  const [message] = await once(socket, "message", { signal }).catch(() => [""]);
-  answer = visible(message);
-  word = /^\?( \S+)/.exec(answer)?.[1] ?? word;
-  if (answer.startsWith("! ")) fail(answer);
-}
-
+const join = (word = "") => send(`/join ${name}${word}`);
+join();
+const asking = setInterval(join, 1000);
+let joined = false;
+await new Promise<void>((resolve) => {
+  // One listener throughout: the next datagram may be right behind this one.
+  socket.on("message", (message) => {
+    const text = visible(message);
+    if (!joined && text.startsWith("! ")) fail(text);
+    if (!joined && text.startsWith("? ")) return join(text.slice(1));
+    joined = true;
+    resolve();
+    if (chatting) silence.refresh();
+    if (text === "bye") process.exit();
+    // Late copies of what came before, and the sign of life.
+    if (/^(\? \S+|here)$/.test(text)) return;
+    show(text);
+    if (text === "* the server has ended") fail(`${server} has ended the chat`);
+  });
+});
+clearInterval(asking);
 const keyboard = createInterface({
   input: stdin,
   output: terminal ? stdout : undefined,
@@ -83,16 +94,6 @@ keyboard.on("close", () => {
 });
 keyboard.on("SIGINT", () => socket.send("/quit", () => process.exit(130)));
 
-show(answer);
-socket.on("message", (message) => {
-  if (chatting) silence.refresh();
-  const text = visible(message);
-  if (text === "bye") process.exit();
-  // Late copies of what came before, and the sign of life.
-  if (/^(\? \S+|here)$/.test(text)) return;
-  show(text);
-  if (text === "* the server has ended") fail(`${server} has ended the chat`);
-});
 setInterval(() => chatting && send("/here"), 5000);
 setInterval(() => chatting || send("/quit"), 1000);
 
