@@ -31,11 +31,14 @@ export async function headers(): Promise<Transcript[]> {
   const names = await globby("{udp,tcp}/*.ts", { cwd: root });
   // UDP first, as in the notes.
   names.sort((a, b) => b[0]!.localeCompare(a[0]!) || a.localeCompare(b));
-  return names.map((name) => {
-    const [header = ""] = readFileSync(join(root, name), "utf8").split(" */");
-    const lines = header.match(/(?<=^ \*     ).*$/gm) ?? [];
-    return { name, steps: parse(lines) };
-  });
+  return names.map((name) => headerOf(join(root, name), name));
+}
+
+/** The transcript in the header of a file, which may be any copy of an example. */
+export function headerOf(file: string, name = file): Transcript {
+  const [header = ""] = readFileSync(file, "utf8").split(" */");
+  const lines = header.match(/(?<=^ \*     ).*$/gm) ?? [];
+  return { name, steps: parse(lines) };
 }
 
 /**
@@ -59,7 +62,7 @@ function parse(lines: string[]): Step[] {
     if (line.startsWith("$ ")) {
       const [file = ""] = /\w+\/[\w-]+\.ts/.exec(line) ?? [];
       const command = line.slice(2);
-      const [, name] = /--name (\w+)$/.exec(line) ?? [];
+      const [, name] = /(?:--name |# name = ")(\w+)"?$/.exec(line) ?? [];
       const prompt = name && `${name}: `;
       steps.push({ command, output: [], file, server: false, prompt });
     } else if (step) {
@@ -94,8 +97,9 @@ export function throughRelay({ name, steps }: Transcript): Transcript {
  * stops the servers. Those that are typed into run side by side, each line typed
  * when all that stands above it is printed.
  *
- * In: the transcript, and what is told of each command and each line that it
- * prints, as it prints it. Out: a line for each command that printed something
+ * In: the transcript; what is told of each command and each line that it prints,
+ * as it prints it; how a step is run where the ports that are written are others,
+ * if not by its command with those ports. Out: a line for each command that printed something
  * else than is written. Ports and times may differ, ports if they do so
  * throughout; "..." stands for any lines. Fails when a command hangs for 20 s,
  * or a server ends before it is ready.
@@ -103,6 +107,7 @@ export function throughRelay({ name, steps }: Transcript): Transcript {
 export async function play(
   { steps }: Transcript,
   tell: (step: Step, line: string) => void = () => {},
+  toRun: typeof withPorts = withPorts,
 ): Promise<string[]> {
   const servers: Program[] = [];
   const ports = new Map<string, string>();
@@ -125,7 +130,7 @@ export async function play(
         tell(step, line);
         printing.emit("line");
       };
-      const command = withPorts(step, ports);
+      const command = toRun(step, ports);
       tell(step, `$ ${command}`);
       const program = start(command, { onLine, limit: 20_000 });
       if (step.prompt) {
@@ -207,8 +212,14 @@ function ready({ output }: Step) {
   return readyLine.exec(output.find((line) => readyLine.test(line))!)!.groups!;
 }
 
-/** The command, with any free port for a server, and that port for others. */
-function withPorts({ command, server }: Step, ports: Map<string, string>) {
+/**
+ * A step's command, with any free port for a server, and that port for others.
+ * In: the step, and for each port that is written the one that is taken.
+ */
+export function withPorts(
+  { command, server }: Step,
+  ports: Map<string, string>,
+): string {
   const mapped = command.replaceAll(
     /(?<=[: ])\d+\b/g,
     (port) => ports.get(port) ?? port,

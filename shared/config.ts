@@ -7,7 +7,7 @@ import { isIPv6 } from "node:net";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 
 /** Each service's default port (notes-001, notes-003). 0 is any free port. */
-const ports = {
+export const ports = {
   uppercase: 12000,
   echo: 2105,
   walkthrough: 0,

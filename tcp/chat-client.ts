@@ -3,7 +3,8 @@
  *
  * Unlike the other clients it listens and speaks at the same time, and neither
  * waits for the other. The traps: a chunk may hold three messages and a half;
- * and what arrives must not tear the line that is being typed.
+ * and what arrives must not tear the line that is being typed. Deno has to be
+ * given --allow-env=USER,USERNAME for the default name.
  *
  *     $ tsx tcp/chat-server.ts
  *     The chat server is ready on 127.0.0.1:12003

@@ -1,11 +1,11 @@
 /**
  * TCP relay: draws what passes between client and server, and cuts it in pieces.
  *
- * `--chunk 3` passes three bytes at a time, `--delay 20` waits 20 ms after each
- * piece, `--reset 1000` resets both ends after 1000 bytes. The trap: each client
- * has two connections here, and what happens to one must happen to the other. A
- * half ends by itself, with a FIN of its own, and a slow reader must slow the
- * writer down, not fill the memory between.
+ * chunk 3 passes three bytes at a time, delay 20 waits 20 ms after each piece,
+ * reset 1000 resets both ends after 1000 bytes. The trap: each client has two
+ * connections here, and what happens to one must happen to the other. A half
+ * ends by itself, with a FIN of its own, and a slow reader must slow the writer
+ * down, not fill the memory between.
  *
  *     $ tsx tcp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
@@ -28,13 +28,13 @@ const faults = { chunk: 65536, delay: 0, reset: 0 };
 const options = config("relay", { to, ...faults, hex: false });
 const { host, port, chunk: size, delay, reset } = options;
 if (!size || !Number.isInteger(size) || !Number.isInteger(reset))
-  fail("write --chunk 3 --reset 1000, in whole bytes", 2);
+  fail("give chunk 3, reset 1000, in whole bytes", 2);
 
 const endpoint = ({ address, port }: { address: string; port: number }) =>
   `${isIPv6(address) ? `[${address}]` : address}:${port}`;
 const target = endpoint(options.to);
 if (target === endpoint({ address: host, port }))
-  fail(`--to ${target} is the relay itself: give one of them another port`, 2);
+  fail(`${target} is the relay itself: give one of them another port`, 2);
 process.stdout.on("error", () => process.exit(1)); // as in: relay | head -1
 
 const each = {

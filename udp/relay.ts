@@ -1,10 +1,10 @@
 /**
  * UDP relay: draws each datagram between client and server, and loses some.
  *
- * `--drop 1,3 --duplicate 2 --delay 4:300` names them by their number, and holds
- * the fourth for 300 ms; `--loss 0.3 --seed 7` takes 30%, the same every time. A
- * ✗ is where one ended, a … where one waits. The trap: no connection tells whose
- * a reply is. So each client has a socket here, until a minute of silence.
+ * drop 1,3, duplicate 2 and delay 4:300 name them by their number, and hold the
+ * fourth for 300 ms; loss 0.3 takes 30%, the same for a seed every time. A ✗ is
+ * where one ended, a … where one waits. The trap: no connection tells whose a
+ * reply is. So each client has a socket here, until a minute of silence.
  *
  *     $ tsx udp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
@@ -30,13 +30,13 @@ const options = config("relay", { to, ...faults, hex: false });
 const { host, port, drop, duplicate, delay, loss, seed } = options;
 const lists = `${drop};${duplicate};${delay}`;
 if (loss > 1 || !/^[\d,]*;[\d,]*;(\d+:\d{1,9},?)*$/.test(lists))
-  fail("write --drop 1,3 --duplicate 2 --delay 4:300,5:100 --loss 0.3", 2);
+  fail("give drop 1,3, duplicate 2, delay 4:300,5:100, loss 0.3", 2);
 const listed = (list: string, n: number) => `,${list},`.includes(`,${n},`);
 const endpoint = ({ address, port }: { address: string; port: number }) =>
   `${isIPv6(address) ? `[${address}]` : address}:${port}`;
 const target = endpoint(options.to);
 if (target === endpoint({ address: host, port }))
-  fail(`--to ${target} is the relay itself: give one of them another port`, 2);
+  fail(`${target} is the relay itself: give one of them another port`, 2);
 const tell = (error: Error | null) =>
   error && console.error(`between a client and ${target}: ${error.message}`);
 process.stdout.on("error", () => process.exit(1)); // as in: relay | head -1

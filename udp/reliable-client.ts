@@ -5,7 +5,7 @@
  * What is not answered in time is sent again. The reply brings back when its
  * request was sent, so the round-trip time is known after a retransmission, too.
  * The trap is to flood a busy network: each try waits twice as long as the last,
- * from --floor to --ceiling milliseconds. reliable-server.ts has the format.
+ * from floor to ceiling milliseconds. reliable-server.ts has the format.
  *
  *     $ tsx udp/reliable-server.ts
  *     The reliable server is ready on 127.0.0.1:12002

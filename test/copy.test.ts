@@ -1,0 +1,222 @@
+import * as fs from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { root, run } from "../scripts/processes.ts";
+import { headerOf, headers, play, type Step } from "../scripts/transcript.ts";
+import { check, node } from "./harness.ts";
+import { type Runtime, runtimes } from "./runtimes.ts";
+
+const examples = await headers();
+const copy = (words: string) => run(`${node} scripts/copy.ts ${words}`);
+
+/** A check that has an empty folder outside of the project. */
+function checkIn(name: string, body: (folder: string) => Promise<void>) {
+  check(name, async () => {
+    const folder = fs.mkdtempSync(join(tmpdir(), "copy-"));
+    try {
+      await body(folder);
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+}
+
+/**
+ * Plays the transcript in the header of a copy, with other copies beside it.
+ * The constants that its comments name are changed, as a user would do it, and
+ * the ports to free ones.
+ */
+function playCopy(copied: string, { start }: Pick<Runtime, "start">) {
+  const ready = ({ command, server }: Step, ports: Map<string, string>) => {
+    const [bare = "", comment = ""] = command.split(" # ");
+    const [, name = ""] = /\b(?:tsx|node) (\S+)/.exec(bare)!;
+    const file = join(dirname(copied), name);
+    const [header, ...code] = fs.readFileSync(file, "utf8").split(" */");
+    let source = code.join(" */");
+    const change = (place: RegExp, value: string) => {
+      assert.match(source, place);
+      source = source.replace(place, value);
+    };
+    for (const setting of comment ? comment.split(/, (?=\w+ = )/) : []) {
+      const [name, value = ""] = setting.split(" = ");
+      const old = '("[^"]*"|\\{[^}]*\\}|[\\w.]+)';
+      change(RegExp(`(?<=\\b${name}( =|:) )${old}`), value);
+    }
+    const port = /(?<=const port = |host: "127.0.0.1",\s+port: )\d+/;
+    if (server) change(port, "0");
+    source = source.replaceAll(
+      /(?<=\bport( =|:) )\d+/g,
+      (port) => ports.get(port) ?? port,
+    );
+    fs.writeFileSync(file, `${header} */${source}`);
+    const runs = bare.replace(/\b(tsx|node) \S+/, start(file));
+    return `cd ${dirname(copied)} && ${runs}`;
+  };
+  return play(headerOf(copied), () => {}, ready);
+}
+
+// All are copied once, to empty folders outside of the project.
+const copies = fs.mkdtempSync(join(tmpdir(), "copies-"));
+process.on("exit", () => fs.rmSync(copies, { recursive: true }));
+await Promise.all(
+  examples.map(async ({ name }) => {
+    const to = join(copies, "ts", dirname(name));
+    assert.is((await copy(`${name} ${to}`)).stderr, "");
+    const js = join(copies, "js", dirname(name));
+    assert.is((await copy(`${name} ${js} --js`)).stderr, "");
+  }),
+);
+
+/** The copy of an example, whatever its ending is. */
+function copyOf(name: string, kind: string) {
+  const folder = join(copies, kind, dirname(name));
+  const bare = (file: string) => file.replace(/.*\/|\.\w+$/g, "");
+  return join(
+    folder,
+    fs.readdirSync(folder).find((file) => bare(file) === bare(name))!,
+  );
+}
+
+for (const [i, { name }] of examples.entries()) {
+  const found = runtimes.map(({ start }) => ({ start, folder: "ts" }));
+  const js = { start: (file: string) => `node ${file}`, folder: "js" };
+  for (const runtime of new Set([found[0]!, found[i % found.length]!, js])) {
+    const start = runtime.start(name).replace(name, "");
+    checkIn(`a copy of ${name} does as it says: ${start}`, async (to) => {
+      const copied = copyOf(name, runtime.folder);
+      fs.cpSync(dirname(copied), to, { recursive: true });
+      assert.equal(await playCopy(join(to, basename(copied)), runtime), []);
+    });
+  }
+}
+
+checkIn("the copies are formatted, and type-check alone", async (to) => {
+  fs.cpSync(copies, to, { recursive: true });
+  const formatted = await run(`prettier --check ${to}`);
+  assert.is(formatted.exitCode, 0, formatted.text());
+  fs.symlinkSync(join(root, "node_modules"), join(to, "node_modules"));
+  // Where nothing says that they are modules, TypeScript must not insist on it.
+  for (const verbatimModuleSyntax of [false, true]) {
+    const options = {
+      extends: join(root, "tsconfig.json"),
+      compilerOptions: { verbatimModuleSyntax },
+      include: ["ts"],
+    };
+    fs.writeFileSync(join(to, "tsconfig.json"), JSON.stringify(options));
+    const checked = await run(`cd ${to} && tsc`);
+    assert.is(checked.exitCode, 0, checked.text());
+    fs.writeFileSync(join(to, "package.json"), '{ "type": "module" }');
+  }
+});
+
+check("a copy is as it was, but for constants and names", async () => {
+  for (const { name } of examples) {
+    const lines = (text: string) => text.split("\n");
+    const source = fs.readFileSync(join(root, name), "utf8");
+    const copied = fs.readFileSync(copyOf(name, "ts"), "utf8");
+    assert.not.match(copied, /\bconfig\b|"\.\.\/|tsx (udp|tcp)/);
+    const added = lines(copied).filter((l) => !lines(source).includes(l));
+    for (const line of added)
+      assert.match(
+        line,
+        /^const (\w+|\{.*\}) = .*;$|tsx [\w-]+\.m?ts|^ \* .*\.mts/,
+      );
+    const gone = lines(source).filter((l) => !lines(copied).includes(l));
+    assert.ok(gone.length <= added.length + 2, gone.join("\n"));
+    assert.match(copied, /\nconst host = "127.0.0.1";\n|{ host: "127.0.0.1", /);
+  }
+});
+
+check("a copy in JavaScript has all but the types", async () => {
+  for (const { name } of examples) {
+    const source = fs.readFileSync(join(root, name), "utf8");
+    const copied = fs.readFileSync(copyOf(name, "js"), "utf8");
+    const comments = (text: string) => text.match(/ \/\/ .*$|\/\*\* /gm);
+    assert.equal(comments(copied), comments(source));
+    // What Node of the day can do stays as it is.
+    for (const word of ["await ", "?.", "??", "`"])
+      assert.is(copied.split(word).length, source.split(word).length, name);
+  }
+});
+
+checkIn("a copy is a module in any folder", async (folder) => {
+  const names: Record<string, string[]> = {
+    '{ "type": "module" }': ["client.ts", "server.ts", "client.js"],
+    '{ "type": "commonjs" }': ["client.mts", "server.mts", "client.mjs"],
+    "{}": ["client.mts", "server.mts", "client.mjs"],
+    "": ["client.mts", "server.ts", "client.js"],
+  };
+  for (const [i, [contents, copies]] of Object.entries(names).entries()) {
+    const to = join(folder, `${i}`, "below");
+    fs.mkdirSync(to, { recursive: true });
+    if (contents) fs.writeFileSync(join(to, "..", "package.json"), contents);
+    await copy(`udp/uppercase ${to}`);
+    await copy(`udp/client.ts ${to} --js`);
+    assert.equal(fs.readdirSync(to).sort(), [...copies].sort());
+    const text = (name: string) => fs.readFileSync(join(to, name), "utf8");
+    assert.match(text(copies[0]!), `start it with tsx ${copies[1]}`);
+    assert.match(text(copies[2]!), /start it with node server\.m?js/);
+  }
+});
+
+checkIn("the last line that copy prints runs the copy", async (folder) => {
+  const pair = await run(`npm run --silent copy udp/echo ${folder}/a/b`);
+  assert.match(
+    pair.stdout,
+    /^.* (\S+echo-server\.ts)\n.* (\S+echo-client.mts)\n$/,
+  );
+  const one = await run(
+    `npm run --silent copy tcp/walkthrough ${folder}/w.mts`,
+  );
+  const { stdout, stderr } = await run(one.stdout);
+  assert.is(stderr, "");
+  assert.match(stdout, /^server: close$/m);
+  const js = await run(`npm run --silent copy tcp/walkthrough ${folder} --js`);
+  assert.match(js.stdout, /^node \S+\/walkthrough.js\n$/);
+  assert.is((await run(js.stdout)).stdout.length, stdout.length);
+});
+
+checkIn("copy overwrites nothing without --force", async (folder) => {
+  const to = join(folder, "echo-client.ts");
+  fs.writeFileSync(to, "mine");
+  fs.writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  const refused = await copy(`udp/echo ${folder}`);
+  assert.is(refused.stdout, "");
+  assert.match(refused.stderr, /^\S+echo-client.ts exists: --force .*\n$/);
+  assert.is(refused.exitCode, 1);
+  assert.is(fs.readFileSync(to, "utf8"), "mine");
+  assert.not.ok(fs.existsSync(join(folder, "echo-server.ts")));
+  // npm keeps an option to itself, and tells of it in the environment.
+  for (const force of ["-- --force", "--force"]) {
+    fs.writeFileSync(to, "mine");
+    await run(`npm run --silent copy udp/echo ${folder} ${force}`);
+    assert.match(fs.readFileSync(to, "utf8"), "Echo client over UDP");
+  }
+});
+
+checkIn("copy names what is wrong in one line", async (folder) => {
+  const mistakes: Record<string, RegExp> = {
+    [`udp/ekko ${folder}`]: /udp\/ekko.*tcp\/echo, tcp\/echo-client\.ts.*udp/,
+    "udp/echo": /^name an example and a folder/,
+    "": /^name an example and a folder/,
+    [`udp/echo ${folder}/one.ts`]: /2 files/,
+    [`udp/echo ${folder} more`]: /^name an example and a folder/,
+    [`udp/echo ${folder} --jsx`]: /--jsx/,
+  };
+  for (const [words, line] of Object.entries(mistakes)) {
+    const { stdout, stderr, exitCode } = await copy(words);
+    assert.is(stdout, "");
+    assert.match(stderr, /^[^\n]+\n$/);
+    assert.match(stderr, line);
+    assert.is(exitCode, 2);
+  }
+  const file = join(folder, "file");
+  fs.writeFileSync(file, "");
+  const result = await copy(`udp/echo ${file}/below`);
+  assert.match(result.stderr, /^[^\n]*ENOTDIR[^\n]*\n$/);
+  assert.is(result.exitCode, 1);
+});
+
+test.run();
