@@ -1,0 +1,180 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { ProcessOutput } from "zx";
+import { run } from "../scripts/processes.ts";
+import { headers, play, type Step, withPorts } from "../scripts/transcript.ts";
+import {
+  ask,
+  check,
+  connect,
+  exchange,
+  listen,
+  nobody,
+  readmeTable,
+  serve,
+  udp,
+} from "./harness.ts";
+import { type Runtime, runtimes } from "./runtimes.ts";
+
+const transcripts = (await headers()).filter(
+  ({ steps }) => !steps.at(-1)?.server,
+);
+const [, ...others] = runtimes;
+
+/** Runs a step under a runtime, the servers under another. */
+const under =
+  (client: Runtime, server = client) =>
+  (step: Step, ports: Map<string, string>) =>
+    withPorts(step, ports).replace(/\btsx (\S+)/, (_, file: string) =>
+      (step.server ? server : client).start(file),
+    );
+
+check(
+  "a newer Node, Deno and Bun are found",
+  async () => {
+    const names = new Set(others.map(({ name }) => name));
+    assert.equal([...names].sort(), ["Bun", "Deno", "Node"]);
+  },
+  "node22",
+  "deno",
+  "bun",
+);
+
+for (const [i, transcript] of transcripts.entries())
+  check(`${transcript.name} under every runtime that is found`, async () => {
+    const alone = transcript.steps.length === 1;
+    const plays = others.map((runtime) => [runtime, runtime] as const);
+    // Each server with another client, until all have met.
+    if (others.length && !alone)
+      for (const [j, server] of runtimes.entries()) {
+        const next = (j + 1 + (i % others.length)) % runtimes.length;
+        plays.push([runtimes[next]!, server]);
+      }
+    // Not all at once: a command that waits for the processor 20 s is killed.
+    const queue = plays.values();
+    const differences: string[] = [];
+    const worker = async () => {
+      for (const [client, server] of queue)
+        differences.push(
+          ...(await play(transcript, () => {}, under(client, server))),
+        );
+    };
+    await Promise.all([worker(), worker(), worker()]);
+    assert.equal(differences, []);
+  });
+
+/**
+ * The rows of the README's table, and what happens there. A cell tells what is
+ * to be expected of a runtime, or else what it has printed.
+ */
+const rows: Record<string, (runtime: Runtime) => Promise<string>> = {
+  "a UDP client, and nobody listens": (runtime) =>
+    alone(runtime, "udp/client.ts"),
+  "a TCP client, and nobody listens": (runtime) =>
+    alone(runtime, "tcp/client.ts"),
+
+  async "a port in use"(runtime) {
+    const taken = {
+      "udp/server.ts": (await udp()).address().port,
+      "tcp/server.ts": await listen(() => {}),
+    };
+    const cells = await Promise.all(
+      Object.entries(taken).map(async ([file, port]) => {
+        const { start } = runtime;
+        return words(await run(`${start(file)} --port ${port}`));
+      }),
+    );
+    return [...new Set(cells)].join(", ");
+  },
+
+  async "a TCP client, and a reset"(runtime) {
+    const port = await listen((connection) =>
+      connection.once("data", () => connection.resetAndDestroy()),
+    );
+    const command = `${runtime.start("tcp/client.ts")} --port ${port}`;
+    return words(await run(command, "hello\n"));
+  },
+
+  async "a TCP server, and a reset"(runtime) {
+    const server = await serve(`${runtime.start("tcp/server.ts")} --port 0`);
+    const client = await connect(server.port);
+    client.write("hello");
+    await once(client, "data");
+    client.resetAndDestroy();
+    await server.line(/^a client is gone: read ECONNRESET$/);
+    const reply = await exchange(server.port, ["hello"]);
+    return `${reply}` === "HELLO" ? "says so, goes on" : `${reply}`;
+  },
+
+  async "a UDP reply that is too large"(runtime) {
+    const server = await serve(`${runtime.start("udp/server.ts")} --port 0`);
+    const client = await udp(server.port);
+    client.send("ΐ".repeat(32_000)); // three times as long in capitals
+    await server.line(/^a client gets no reply: .*EMSGSIZE/);
+    const reply = await ask(client, "hello");
+    return `${reply}` === "HELLO" ? "says so, goes on" : `${reply}`;
+  },
+
+  async "a UDP client that is gone"(runtime) {
+    const server = await serve(`${runtime.start("udp/server.ts")} --port 0`);
+    const client = await udp(server.port);
+    for (let i = 0; i < 50; i++) {
+      const gone = createSocket("udp4");
+      await new Promise((sent) =>
+        gone.send("and away", server.port, "127.0.0.1", sent),
+      );
+      gone.close();
+      const here = `127.0.0.1:${client.address().port}`;
+      const cell = await Promise.race([
+        ask(client, "hello").then(() => ""),
+        server.line(RegExp(`${here}$`)).then(() => "costs another its reply"),
+      ]);
+      if (cell) return cell;
+    }
+    return "is not noticed";
+  },
+
+  async "`--help`"(runtime) {
+    return words(await run(`${runtime.start("udp/server.ts")} --help`));
+  },
+};
+
+/** What a client does where nobody listens. */
+async function alone({ start }: Runtime, file: string) {
+  const [host, port] = await nobody(file);
+  const command = `${start(file)} --host ${host} --port ${port}`;
+  return words(await run(command, "hello\n"));
+}
+
+/** What a program did that has ended. */
+function words({ stdout, stderr, exitCode }: ProcessOutput) {
+  const known: [RegExp, string][] = [
+    [/^1nothing answers on [^\n]+\n$/, "told at once, exit 1"],
+    [/^1no reply from \S+ within 2 s: .+\n$/, "no reply within 2 s, exit 1"],
+    [/^1\S+ cut the connection [^\n]+\n$/, "told at once, exit 1"],
+    [/^1cannot bind \S+ \(EADDRINUSE\): .+\n$/, "told at once, exit 1"],
+    [/^0Uppercase server over UDP(.|\n)*  --help\n$/, "prints the header"],
+    [/^2.*--allow-read flag\n$/, "needs `--allow-read`"],
+  ];
+  const text = `${exitCode}${stdout}${stderr}`;
+  return known.find(([pattern]) => pattern.test(text))?.[1] ?? text;
+}
+
+const table = readmeTable("Deno");
+const columns = ["", "Node", "Deno", "Bun"];
+
+for (const [name, happen] of Object.entries(rows))
+  check(`README.md tells what each runtime does: ${name}`, async () => {
+    assert.equal(table[0], columns);
+    const cells = table.find((row) => row[0] === name) ?? [];
+    await Promise.all(
+      runtimes.map(async (runtime) => {
+        const told = cells[columns.indexOf(runtime.name)];
+        assert.is(await happen(runtime), told, `${runtime.name}: ${name}`);
+      }),
+    );
+  });
+
+test.run();
