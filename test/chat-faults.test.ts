@@ -5,7 +5,17 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run, start } from "../scripts/processes.ts";
 import { join, tcpMember, udpMember } from "./chat.ts";
-import { check, connect, listen, memory, node, serve, udp } from "./harness.ts";
+import {
+  check,
+  checkPeers,
+  meet,
+  connect,
+  listen,
+  memory,
+  node,
+  serve,
+  udp,
+} from "./harness.ts";
 
 const tcp = await serve("tcp/chat-server.ts");
 const datagrams = await serve("udp/chat-server.ts");
@@ -150,8 +160,10 @@ check(
   },
 );
 
-check(
-  "nc is a whole client of tcp/chat-server.ts",
+meet(
+  "tcp/chat-server.ts",
+  "`nc`",
+  "it is a whole client",
   async () => {
     const gil = await join("tcp", tcp.port, "gil");
     const nc = start(`nc -N 127.0.0.1 ${tcp.port}`);
@@ -169,8 +181,10 @@ check(
   "nc",
 );
 
-check(
-  "nc is a client of udp/chat-server.ts, too",
+meet(
+  "udp/chat-server.ts",
+  "`nc`",
+  "it is a client",
   async () => {
     const hue = await join("udp", datagrams.port, "hue");
     const nc = start(`nc -u 127.0.0.1 ${datagrams.port}`);
@@ -351,5 +365,7 @@ check("udp/chat-server.ts takes 200 members", async () => {
   late.say(`/join late ${word}`);
   assert.is(await late.hears(/^!/), "! the chat is full");
 });
+
+checkPeers();
 
 test.run();

@@ -5,10 +5,13 @@
 import { execFileSync } from "node:child_process";
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import * as net from "node:net";
+import { join } from "node:path";
 import { test } from "uvu";
+import * as assert from "uvu/assert";
 import { which } from "zx";
-import { type Program, readyLine, start } from "../scripts/processes.ts";
+import { type Program, readyLine, root, start } from "../scripts/processes.ts";
 
 /** A server that is ready, and its address. */
 export interface Server extends Program {
@@ -94,6 +97,47 @@ export function check(
       if (--left === 0) await Promise.all(cleanup.map((end) => end()));
     }
   });
+}
+
+const met = new Map<string, Set<string>>();
+
+/**
+ * A check of an example against a program of others. In: the example, the other
+ * program as the README's table of peers calls it, what of it is checked, and
+ * the rest as for any check.
+ */
+export function meet(
+  example: string,
+  peer: string,
+  what: string,
+  ...rest: [body: () => Promise<void>, ...needs: string[]]
+): void {
+  met.set(example, (met.get(example) ?? new Set()).add(peer));
+  check(`${example} and ${peer}: ${what}`, ...rest);
+}
+
+/** Checks that the README's table names just the peers that have been met. */
+export function checkPeers(): void {
+  const rows = readmeTable("Peers");
+  for (const [example, peers] of met)
+    check(`README.md tells which peers ${example} has met`, async () => {
+      const row = rows.find(([name]) => name === `\`${example}\``);
+      assert.equal(row?.[1]?.split(", ").sort(), [...peers].sort());
+    });
+}
+
+/** The rows of the README's table that has a column of that name. */
+export function readmeTable(column: string): string[][] {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const rows = (table: string) =>
+    table.split("\n").map((line) =>
+      line
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  const tables = readme.match(/(^\|.*\|\n)+/gm)!.map(rows);
+  return tables.find(([head]) => head?.includes(column)) ?? [];
 }
 
 /**

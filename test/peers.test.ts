@@ -1,7 +1,15 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run } from "../scripts/processes.ts";
-import { check, node, nobody, pairs, serve } from "./harness.ts";
+import {
+  check,
+  checkPeers,
+  meet,
+  node,
+  nobody,
+  pairs,
+  serve,
+} from "./harness.ts";
 
 const lines = ["hello", "naïve ß"];
 
@@ -13,8 +21,10 @@ for (const transport of ["udp", "tcp"] as const)
     const said = name === "echo" ? ["hello"] : lines;
     const { port } = await serve(server);
 
-    check(
-      `the notes' ${name} ${transport} client is answered by ${server}`,
+    meet(
+      server,
+      "the notes' client",
+      "it is answered",
       async () => {
         for (const line of lines) {
           const { stdout } = await run(`${notes}_client.py ${port}`, line);
@@ -25,8 +35,10 @@ for (const transport of ["udp", "tcp"] as const)
       "python3",
     );
 
-    check(
-      `${client} is answered by the notes' ${name} ${transport} server`,
+    meet(
+      client,
+      "the notes' server",
+      "it answers",
       async () => {
         const { port } = await serve(`${notes}_server.py`);
         const result = await run(
@@ -39,8 +51,10 @@ for (const transport of ["udp", "tcp"] as const)
     );
 
     const udp = transport === "udp";
-    check(
-      `nc is answered by ${server}`,
+    meet(
+      server,
+      "`nc`",
+      "it is answered",
       async () => {
         const nc = udp ? "nc -u -w 1" : "nc -N";
         const { stdout } = await run(`${nc} 127.0.0.1 ${port}`, "hello\n");
@@ -49,8 +63,10 @@ for (const transport of ["udp", "tcp"] as const)
       "nc",
     );
 
-    check(
-      `socat is answered by ${server}`,
+    meet(
+      server,
+      "`socat`",
+      "it is answered",
       async () => {
         const to = `${udp ? "UDP4" : "TCP4"}:127.0.0.1:${port}`;
         const { stdout } = await run(`socat -t 1 - ${to}`, "hello\n");
@@ -70,8 +86,10 @@ for (const transport of ["udp", "tcp"] as const)
 
     // An address of their own, for they must be told a port.
     const host = "127.0.0.80";
-    check(
-      `${client} is answered by nc`,
+    meet(
+      client,
+      "`nc`",
+      "it answers",
       async () => {
         const [, port] = await nobody(client);
         const nc = udp ? "nc -u" : "nc -N";
@@ -91,8 +109,10 @@ for (const transport of ["udp", "tcp"] as const)
       "nc",
     );
 
-    check(
-      `${client} is answered by socat`,
+    meet(
+      client,
+      "`socat`",
+      "it answers",
       async () => {
         const [, port] = await nobody(client);
         const from = udp ? "UDP4-RECVFROM" : "TCP4-LISTEN";
@@ -109,5 +129,7 @@ for (const transport of ["udp", "tcp"] as const)
       "socat",
     );
   }
+
+checkPeers();
 
 test.run();
