@@ -77,7 +77,7 @@ function example(file: string) {
     );
 
   const called = behind(/^const (\{[^}]*\}|\w+) = (?=config\()/m);
-  const [service, own] = (called.node as acorn.CallExpression)
+  const [service, own, words] = (called.node as acorn.CallExpression)
     .arguments as acorn.Expression[];
   const { value } = service as acorn.Literal;
   return {
@@ -87,6 +87,7 @@ function example(file: string) {
     statement: { start: called.index, end: called.node.end + 1 },
     target: called.name,
     own,
+    words: words ? text(words).match(/\w+/g)! : [],
     options: new Map([
       ["host", '"127.0.0.1"'],
       ["port", `${ports[value as keyof typeof ports]}`],
@@ -131,7 +132,10 @@ function inPlace(source: string, { file }: Example) {
   const command = /^ \*     \$ .*?tsx (\S+)((?: (?![|&<>])\S+)*).*$/gm;
   return source
     .replaceAll(command, (line, run: string, words: string) => {
-      const changed = changes(byFile(run)!, words.trim().split(" "));
+      const changed = changes(
+        byFile(run)!,
+        words.trim().split(" ").filter(Boolean),
+      );
       const bare = line.replace(run + words, run);
       return changed ? `${bare} # ${changed}` : bare;
     })
@@ -146,16 +150,20 @@ function inPlace(source: string, { file }: Example) {
 }
 
 /** What a command's options say, as constants: `port = 12001, hex = true`. */
-function changes({ options }: Example, words: string[]) {
+function changes({ options, words }: Example, said: string[]) {
   const changed = new Map<string, string>();
-  for (const [i, word] of words.entries()) {
-    const name = word.replace("--", "");
-    const like = options.get(name);
-    if (name === word || !like) continue;
-    const value = words[i + 1] ?? "";
+  const rest = [...words];
+  for (let i = 0; i < said.length; i++) {
+    const name = /^--(.+)/.exec(said[i]!)?.[1] ?? rest.shift()!;
+    const like = options.get(name)!;
+    const value =
+      like === "false" || !said[i]!.startsWith("--") ? said[i]! : said[++i]!;
     const [, address, port] = /^(.+):(\d+)$/.exec(value) ?? [];
+    const others = changed.get(name)?.slice(1, -1);
     if (like === "false") changed.set(name, "true");
     else if (/^\d/.test(like)) changed.set(name, value);
+    else if (like.startsWith("["))
+      changed.set(name, `[${others ? `${others}, ` : ""}"${value}"]`);
     else if (like.startsWith("{"))
       changed.set(name, `{ address: "${address}", port: ${port} }`);
     else changed.set(name, `"${value}"`);

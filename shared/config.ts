@@ -14,53 +14,71 @@ export const ports = {
   relay: 12001,
   reliable: 12002,
   chat: 12003,
+  dns: 5300,
+  http: 8080,
+  smtp: 2525,
 };
 
 interface Address {
   address: string;
   port: number;
 }
-type Value = string | number | boolean | Address;
+type Value = string | number | boolean | string[] | Address;
 
 /**
  * Reads the command line of the example that was started.
  *
- * In: the service, and the example's own options with their defaults, which
- * are texts, numbers from 0, false, or addresses: `{ name: "ada" }` makes a
- * `--name`. Out: `host`, `port` (0 to 65535), and those options. `--help` prints
- * the example's header and the options, and exits with 0. A mistake is told in a
- * line on stderr, and exits with 2.
+ * In: the service; the example's own options with their defaults, which are
+ * texts, numbers from 0, false, lists of texts, or addresses: `{ name: "ada" }`
+ * makes a `--name`; those of them that may be given in this order as words,
+ * without a `--name`. Out: `host`, `port` (0 to 65535), and those options.
+ * `--help` prints the example's header and the options, and exits with 0. A
+ * mistake is told in a line on stderr, and exits with 2.
  */
 export function config<Own extends Record<string, Value>>(
   service: keyof typeof ports,
   own = {} as Own,
+  words: (keyof Own & string)[] = [],
 ): Own & { host: string; port: number } {
   const defaults = { host: "127.0.0.1", port: ports[service], ...own };
   const options: NonNullable<ParseArgsConfig["options"]> = {};
   for (const [name, value] of Object.entries(defaults))
-    options[name] =
-      typeof value === "boolean"
-        ? { type: "boolean", default: value }
-        : { type: "string", default: written(value) };
+    if (typeof value === "boolean")
+      options[name] = { type: "boolean", default: value };
+    else if (Array.isArray(value))
+      options[name] = { type: "string", default: value, multiple: true };
+    else options[name] = { type: "string", default: written(value) };
   options.help = { type: "boolean" };
   try {
-    const { help, ...values } = parseArgs({ options }).values;
-    if (help) {
+    const { values, positionals } = parseArgs({
+      options,
+      allowPositionals: words.length > 0,
+    });
+    for (const [i, word] of positionals.entries()) {
+      const name = words[i];
+      if (!name) throw new Error(`Unexpected argument '${word}'`);
+      values[name] = word;
+    }
+    if (values.help) {
       console.log(`${header()}\n\nOptions:`);
       for (const [name, { type, default: value }] of Object.entries(options)) {
         const word = type === "string" ? ` ${name.toUpperCase()}` : "";
-        console.log(`  --${name}${word}${value ? `  (default ${value})` : ""}`);
+        const short = words.includes(name)
+          ? `, or just ${name.toUpperCase()}`
+          : "";
+        const usual = `${value || ""}` ? `  (default ${value})` : "";
+        console.log(`  --${name}${word}${short}${usual}`);
       }
       process.exit();
     }
     if (!/^\d+$/.test(`${values.port}`) || Number(values.port) > 65535)
       throw new Error("--port takes a whole number from 0 to 65535");
-    const read = Object.entries(defaults).map(([name, value]) => [
-      name,
-      typeof value === "boolean"
-        ? values[name]
-        : parse(name, `${values[name]}`, value),
-    ]);
+    const read = Object.entries(defaults).map(([name, like]) => {
+      const value = values[name];
+      if (typeof like === "boolean") return [name, value];
+      if (!Array.isArray(like)) return [name, parse(name, `${value}`, like)];
+      return [name, (value as string[]).map((text) => parse(name, text, "x"))];
+    });
     return Object.fromEntries(read);
   } catch (error) {
     // Some of Node's messages are several lines long.
