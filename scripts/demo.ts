@@ -53,7 +53,7 @@ async function show(i: number) {
   const transcript = chosen[i]!;
   const printed = new Map<Step, number>();
   try {
-    const differences = await play(throughRelay(transcript), (step, line) => {
+    const told = (step: Step, line: string) => {
       const colour = step.server ? chalk.cyan : chalk.green;
       const lines = (printed.get(step) ?? 0) + 1;
       printed.set(step, lines);
@@ -62,7 +62,8 @@ async function show(i: number) {
       const picture = /^ *\d+\.\d{3} s /.test(line);
       const speaker = `${step.file} ${step.prompt?.slice(0, -2) ?? ""}`;
       tell(picture ? chalk.yellow(line) : colour(speaker.padEnd(25)) + line);
-    });
+    };
+    const differences = await play(throughRelay(transcript), { tell: told });
     for (const [{ file }, lines] of printed)
       if (lines > most)
         tell(`${file.padEnd(25)}and ${lines - most} lines more`);

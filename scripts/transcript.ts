@@ -99,15 +99,19 @@ export function throughRelay({ name, steps }: Transcript): Transcript {
  *
  * In: the transcript; what is told of each command and each line that it prints,
  * as it prints it; how a step is run where the ports that are written are others,
- * if not by its command with those ports. Out: a line for each command that printed something
+ * if not by its command with those ports; the milliseconds after which a command
+ * is killed. Out: a line for each command that printed something
  * else than is written. Ports and times may differ, ports if they do so
- * throughout; "..." stands for any lines. Fails when a command hangs for 20 s,
+ * throughout; "..." stands for any lines. Fails when a command hangs,
  * or a server ends before it is ready.
  */
 export async function play(
   { steps }: Transcript,
-  tell: (step: Step, line: string) => void = () => {},
-  toRun: typeof withPorts = withPorts,
+  {
+    tell = (_step: Step, _line: string): void => {},
+    toRun = withPorts,
+    limit = 20_000,
+  } = {},
 ): Promise<string[]> {
   const servers: Program[] = [];
   const ports = new Map<string, string>();
@@ -132,7 +136,7 @@ export async function play(
       };
       const command = toRun(step, ports);
       tell(step, `$ ${command}`);
-      const program = start(command, { onLine, limit: 20_000 });
+      const program = start(command, { onLine, limit });
       if (step.prompt) {
         talk(step, program.stdin, printed[i]!, printing, tell);
         talks.push(program.ended);
@@ -149,7 +153,7 @@ export async function play(
     await Promise.all(talks);
     // What a server says of its last client may come after that one's end.
     let late = false;
-    const limit = setTimeout(() => {
+    const timer = setTimeout(() => {
       late = true;
       printing.emit("line");
     }, 5_000);
@@ -158,7 +162,7 @@ export async function play(
       const waiting = differing.every(({ step }) => step.server);
       return late || !differing.length || !waiting;
     });
-    clearTimeout(limit);
+    clearTimeout(timer);
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
   }

@@ -4,12 +4,11 @@ import { basename, dirname, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { root, run } from "../scripts/processes.ts";
-import { headerOf, headers, play, type Step } from "../scripts/transcript.ts";
-import { check, node } from "./harness.ts";
-import { type Runtime, runtimes } from "./runtimes.ts";
+import { headers } from "../scripts/transcript.ts";
+import { copy, copyAll, playCopy } from "./copies.ts";
+import { check } from "./harness.ts";
 
 const examples = await headers();
-const copy = (words: string) => run(`${node} scripts/copy.ts ${words}`);
 
 /** A check that has an empty folder outside of the project. */
 function checkIn(name: string, body: (folder: string) => Promise<void>) {
@@ -23,77 +22,19 @@ function checkIn(name: string, body: (folder: string) => Promise<void>) {
   });
 }
 
-/**
- * Plays the transcript in the header of a copy, with other copies beside it.
- * The constants that its comments name are changed, as a user would do it, and
- * the ports to free ones.
- */
-function playCopy(copied: string, { start }: Pick<Runtime, "start">) {
-  const ready = ({ command, server }: Step, ports: Map<string, string>) => {
-    const [bare = "", comment = ""] = command.split(" # ");
-    const [, name = ""] = /\b(?:tsx|node) (\S+)/.exec(bare)!;
-    const file = join(dirname(copied), name);
-    const [header, ...code] = fs.readFileSync(file, "utf8").split(" */");
-    let source = code.join(" */");
-    const change = (place: RegExp, value: string) => {
-      assert.match(source, place);
-      source = source.replace(place, value);
-    };
-    for (const setting of comment ? comment.split(/, (?=\w+ = )/) : []) {
-      const [name, value = ""] = setting.split(" = ");
-      const old = '("[^"]*"|\\{[^}]*\\}|[\\w.]+)';
-      change(RegExp(`(?<=\\b${name}( =|:) )${old}`), value);
-    }
-    const port = /(?<=const port = |host: "127.0.0.1",\s+port: )\d+/;
-    if (server) change(port, "0");
-    source = source.replaceAll(
-      /(?<=\bport( =|:) )\d+/g,
-      (port) => ports.get(port) ?? port,
-    );
-    fs.writeFileSync(file, `${header} */${source}`);
-    const runs = bare.replace(/\b(tsx|node) \S+/, start(file));
-    return `cd ${dirname(copied)} && ${runs}`;
-  };
-  return play(headerOf(copied), () => {}, ready);
-}
+const ts = await copyAll();
+const js = await copyAll("--js");
 
-// All are copied once, to empty folders outside of the project.
-const copies = fs.mkdtempSync(join(tmpdir(), "copies-"));
-process.on("exit", () => fs.rmSync(copies, { recursive: true }));
-await Promise.all(
-  examples.map(async ({ name }) => {
-    const to = join(copies, "ts", dirname(name));
-    assert.is((await copy(`${name} ${to}`)).stderr, "");
-    const js = join(copies, "js", dirname(name));
-    assert.is((await copy(`${name} ${js} --js`)).stderr, "");
-  }),
-);
-
-/** The copy of an example, whatever its ending is. */
-function copyOf(name: string, kind: string) {
-  const folder = join(copies, kind, dirname(name));
-  const bare = (file: string) => file.replace(/.*\/|\.\w+$/g, "");
-  return join(
-    folder,
-    fs.readdirSync(folder).find((file) => bare(file) === bare(name))!,
-  );
-}
-
-for (const [i, { name }] of examples.entries()) {
-  const found = runtimes.map(({ start }) => ({ start, folder: "ts" }));
-  const js = { start: (file: string) => `node ${file}`, folder: "js" };
-  for (const runtime of new Set([found[0]!, found[i % found.length]!, js])) {
-    const start = runtime.start(name).replace(name, "");
-    checkIn(`a copy of ${name} does as it says: ${start}`, async (to) => {
-      const copied = copyOf(name, runtime.folder);
-      fs.cpSync(dirname(copied), to, { recursive: true });
-      assert.equal(await playCopy(join(to, basename(copied)), runtime), []);
-    });
-  }
-}
+for (const { name } of examples)
+  check(`a copy of ${name} in JavaScript does as it says`, async () => {
+    assert.equal(await playCopy(js(name), (file) => `node ${file}`), []);
+  });
 
 checkIn("the copies are formatted, and type-check alone", async (to) => {
-  fs.cpSync(copies, to, { recursive: true });
+  for (const { name } of examples) {
+    for (const [kind, copied] of Object.entries({ ts: ts(name), js: js(name) }))
+      fs.cpSync(copied, join(to, kind, dirname(name), basename(copied)));
+  }
   const formatted = await run(`prettier --check ${to}`);
   assert.is(formatted.exitCode, 0, formatted.text());
   fs.symlinkSync(join(root, "node_modules"), join(to, "node_modules"));
@@ -115,7 +56,7 @@ check("a copy is as it was, but for constants and names", async () => {
   for (const { name } of examples) {
     const lines = (text: string) => text.split("\n");
     const source = fs.readFileSync(join(root, name), "utf8");
-    const copied = fs.readFileSync(copyOf(name, "ts"), "utf8");
+    const copied = fs.readFileSync(ts(name), "utf8");
     assert.not.match(copied, /\bconfig\b|"\.\.\/|tsx (udp|tcp)/);
     const added = lines(copied).filter((l) => !lines(source).includes(l));
     for (const line of added)
@@ -132,7 +73,7 @@ check("a copy is as it was, but for constants and names", async () => {
 check("a copy in JavaScript has all but the types", async () => {
   for (const { name } of examples) {
     const source = fs.readFileSync(join(root, name), "utf8");
-    const copied = fs.readFileSync(copyOf(name, "js"), "utf8");
+    const copied = fs.readFileSync(js(name), "utf8");
     const comments = (text: string) => text.match(/ \/\/ .*$|\/\*\* /gm);
     assert.equal(comments(copied), comments(source));
     // What Node of the day can do stays as it is.

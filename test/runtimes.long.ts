@@ -5,6 +5,7 @@ import * as assert from "uvu/assert";
 import type { ProcessOutput } from "zx";
 import { run } from "../scripts/processes.ts";
 import { headers, play, type Step, withPorts } from "../scripts/transcript.ts";
+import { copyAll, playCopy } from "./copies.ts";
 import {
   ask,
   check,
@@ -58,11 +59,24 @@ for (const [i, transcript] of transcripts.entries())
     const worker = async () => {
       for (const [client, server] of queue)
         differences.push(
-          ...(await play(transcript, () => {}, under(client, server))),
+          ...(await play(transcript, {
+            toRun: under(client, server),
+            limit: 60_000,
+          })),
         );
     };
     await Promise.all([worker(), worker(), worker()]);
     assert.equal(differences, []);
+  });
+
+const copies = await copyAll();
+for (const [i, { name }] of (await headers()).entries())
+  check(`a copy of ${name} does as it says`, async () => {
+    for (const { start } of new Set([
+      runtimes[0]!,
+      runtimes[i % runtimes.length]!,
+    ]))
+      assert.equal(await playCopy(copies(name), start), []);
   });
 
 /**
