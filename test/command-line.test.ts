@@ -78,6 +78,15 @@ check("udp/relay.ts --help prints options of its own", async () => {
   ]);
 });
 
+check("options that may be words say so in --help", async () => {
+  const { stdout } = await run(`${node} udp/dns-client.ts --help`);
+  const options = stdout.split("\n\nOptions:\n")[1]!.split("\n");
+  assert.equal(options.slice(2, 4), [
+    "  --name NAME, or just NAME  (default example.test)",
+    "  --type TYPE, or just TYPE  (default A)",
+  ]);
+});
+
 check("tsx udp/server --help works without the ending, too", async () => {
   const { stdout } = await run("tsx udp/server --help");
   assert.match(stdout, /^Uppercase server over UDP/);

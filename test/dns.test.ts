@@ -118,9 +118,16 @@ check("udp/dns-server.ts answers no reply, and nothing broken", async () => {
 check(
   "udp/dns-server.ts outlives datagrams of no port",
   async () => {
-    await run(`python3 test/loop.py 0 ${server.port}`);
-    const socket = await udp(server.port);
-    await ask(socket, message([1, 0x100, 1, 0, 0, 0], question));
+    const query = message([1, 0x100, 1, 0, 0, 0], question);
+    const hex = query.toString("hex");
+    await run(`python3 test/loop.py 0 ${server.port} ${hex}`);
+    await ask(await udp(server.port), query);
+    // Two such servers, set on each other, exchange a query and its answer.
+    const other = await serve("udp/dns-server.ts");
+    const { stdout } = await run(
+      `python3 test/loop.py ${other.port} ${server.port} ${hex}`,
+    );
+    assert.is(stdout, "2\n");
   },
   "python3",
   "root",

@@ -1,6 +1,7 @@
 """Sends a UDP datagram with a forged source, and watches what comes of it.
 
-Usage: loop.py FROM-PORT TO-PORT, both of 127.0.0.1; as root. Prints how many
+Usage: loop.py FROM-PORT TO-PORT [HEX], both of 127.0.0.1; as root. The datagram
+holds a text, or else what HEX says. Prints how many
 datagrams the two ports have sent each other once they are silent for 1 s;
 fails if that does not happen within 30 s.
 """
@@ -11,7 +12,7 @@ import sys
 import time
 
 source, target = int(sys.argv[1]), int(sys.argv[2])
-text = b"LOOP"  # the same in capitals
+text = bytes.fromhex(sys.argv[3]) if sys.argv[3:] else b"LOOP"  # in capitals
 header = struct.pack("!HHHH", source, target, 8 + len(text), 0)
 
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
