@@ -54,6 +54,7 @@ meet(
       "long.example.test TXT": "NOERROR aa 2 0",
       "long.example.test TXT +noedns +ignore": "NOERROR aa tc 0 0",
       "long.example.test TXT +bufsize=100 +ignore": "NOERROR aa tc 0 0",
+      "example.test MX +bufsize=50 +ignore": "NOERROR aa 2 0",
       "long.example.test TXT +bufsize=560 +ignore": "NOERROR aa tc 0 0",
       "long.example.test TXT +bufsize=700 +ignore": "NOERROR aa 2 0",
       "example.test A +subnet=192.0.2.0/24": "NOERROR aa 1 0",
@@ -91,7 +92,10 @@ check("udp/dns-server.ts answers no reply, and nothing broken", async () => {
     "no question": message([7, 0x100, 0, 0, 0, 0], question),
     "two questions": message([7, 0x100, 2, 0, 0, 0], question, question),
     "no end of the name": message([7, 0x100, 1, 0, 0, 0], "\x07example"),
-    "a label too long": message([7, 0x100, 1, 0, 0, 0], "\x40", "a".repeat(99)),
+    "a label too long": message(
+      [7, 0x100, 1, 0, 0, 0],
+      `\x40${"a".repeat(64)}${question}`,
+    ),
     "a name too long": message(
       [7, 0x100, 1, 0, 0, 0],
       `\x3f${"a".repeat(63)}`.repeat(4) + question,

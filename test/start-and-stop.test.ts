@@ -50,6 +50,9 @@ for (const file of [
   "tcp/relay.ts",
   "udp/chat-server.ts",
   "tcp/chat-server.ts",
+  "udp/dns-server.ts",
+  "tcp/http-server.ts",
+  "tcp/smtp-server.ts",
 ])
   check(`${file} says why it cannot start`, async () => {
     const port = file.startsWith("udp/")
