@@ -36,6 +36,9 @@ export const readyLine = /\bready\b.* (?<host>\S+):(?<port>\d+)$/;
 // their own, and a signal reaches both.
 const shell = $({
   cwd: root,
+  // In the outermost shell, bash takes a socket on stdin, as Node's pipes are,
+  // for a remote login, and reads the user's .bashrc.
+  env: { ...process.env, SHLVL: "2" },
   preferLocal: root,
   detached: true,
   nothrow: true,
