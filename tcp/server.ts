@@ -17,6 +17,7 @@ const endpoint = ({ address, port }: { address: string; port: number }) =>
   `${isIPv6(address) ? `[${address}]` : address}:${port}`;
 
 const server = createServer({
+  noDelay: true, // what is written leaves at once (Nagle, RFC 896)
   allowHalfOpen: true, // a client that has ended its half still gets the rest
   keepAlive: true, // a client whose machine is gone is found out and dropped
   keepAliveInitialDelay: 60_000,

@@ -30,10 +30,10 @@ check("npm run demo shows every pair", async () => {
   assert.match(stdout, /^udp\/client.ts +HELLO$/m);
   // Between each pair, its relay draws what passes.
   const drawn = stdout.match(/^ +\d\.\d{3} s  client 1 ── (#1|data) ─+▶/gm);
-  assert.is(drawn?.length, 11); // and one #1 is dropped
+  assert.is(drawn?.length, 19); // and one #1 is dropped
   assert.match(stdout, / client 1 ── #1 ─+✗ /);
   assert.match(stdout, /^udp\/relay.ts +and \d+ lines more$/m);
-  assert.match(stdout, /\n12 of 12 as their headers say, \d+\.\d s\n$/);
+  assert.match(stdout, /\n15 of 15 as their headers say, \d+\.\d s\n$/);
   assert.not.match(stdout, /\x1b/);
   assert.is(exitCode, 0);
 });

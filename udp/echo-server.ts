@@ -9,7 +9,8 @@
  *     The echo server is ready on 127.0.0.1:2105
  */
 import { createSocket } from "node:dgram";
-import { isIPv6 } from "node:net";
+import { lookup } from "node:dns";
+import { isIP, isIPv6 } from "node:net";
 import { crc32 } from "node:zlib";
 import { config } from "../shared/config.ts";
 
@@ -17,7 +18,13 @@ const { host, port } = config("echo");
 const endpoint = ({ address, port }: { address: string; port: number }) =>
   `${isIPv6(address) ? `[${address}]` : address}:${port}`;
 
-const server = createSocket(isIPv6(host) ? "udp6" : "udp4");
+const server = createSocket({
+  type: isIPv6(host) ? "udp6" : "udp4",
+  recvBufferSize: 4 << 20, // a burst waits here, as far as the system lets it
+  // An address need not be looked up, for each reply anew: only a name, to bind.
+  lookup: (name, options, found) =>
+    isIP(name) ? found(null, name, isIP(name)) : lookup(name, options, found),
+});
 server.on("error", ({ code }: NodeJS.ErrnoException) => {
   const address = endpoint({ address: host, port });
   console.error(`cannot bind ${address} (${code}): try another port or host`);
@@ -36,7 +43,10 @@ server.on("message", (message, client) => {
   if (++copies[slot]! % 4096 === 0 || client.port === 0)
     return console.error(`no reply to ${endpoint(client)}`);
 
-  server.send(message, client.port, client.address, (error) => {
-    if (error) console.error(`a client gets no reply: ${error.message}`);
-  });
+  server.send(message, client.port, client.address, sent);
 });
+
+/** One for all replies: to make it anew for each would take its time. */
+function sent(error: Error | null) {
+  if (error) console.error(`a client gets no reply: ${error.message}`);
+}
