@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import * as assert from "uvu/assert";
 import type { ProcessOutput } from "zx";
-import { run } from "../scripts/processes.ts";
+import { root, run } from "../scripts/processes.ts";
 import { headerOf, headers, play, type Step } from "../scripts/transcript.ts";
 import { node } from "./harness.ts";
 
@@ -25,10 +25,16 @@ import { node } from "./harness.ts";
 export async function copyAll(options = ""): Promise<(name: string) => string> {
   const copies = mkdtempSync(join(tmpdir(), "copies-"));
   process.on("exit", () => rmSync(copies, { recursive: true }));
+  const pairs = (await headers()).map(({ name }) => {
+    const [, service] = /\bconfig\(\s*"(\w+)"/.exec(
+      readFileSync(join(root, name), "utf8"),
+    )!;
+    return `${dirname(name)}/${service}`;
+  });
   await Promise.all(
-    (await headers()).map(async ({ name }) => {
-      const to = join(copies, dirname(name));
-      assert.is((await copy(`${name} ${to} ${options}`)).stderr, "");
+    [...new Set(pairs)].map(async (pair) => {
+      const to = join(copies, dirname(pair));
+      assert.is((await copy(`${pair} ${to} ${options}`)).stderr, "");
     }),
   );
   return (name) => {

@@ -62,7 +62,8 @@ check("a copy is as it was, but for constants and names", async () => {
     for (const line of added)
       assert.match(
         line,
-        /^const (\w+|\{.*\}) = .*;$|tsx [\w-]+\.m?ts|^ \* .*\.mts/,
+        /^const (\w+|\{.*\}) = .*;( \/\/ .*)?$|tsx [\w-]+\.m?ts|^ \* .*\.mts/,
+        `${name}: ${line}`,
       );
     const gone = lines(source).filter((l) => !lines(copied).includes(l));
     assert.ok(gone.length <= added.length + 2, gone.join("\n"));

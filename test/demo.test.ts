@@ -7,19 +7,19 @@ import { check, node } from "./harness.ts";
 
 const pairs = [
   "udp/chat-server.ts udp/chat-client.ts",
-  "udp/dns-server.ts udp/dns-client.ts",
   "udp/server.ts udp/client.ts",
+  "udp/dns-server.ts udp/dns-client.ts",
   "udp/echo-server.ts udp/echo-client.ts",
   "udp/server.ts udp/relay.ts udp/client.ts",
   "udp/reliable-server.ts udp/relay.ts udp/reliable-client.ts",
   "udp/reliable-server.ts udp/relay.ts udp/reliable-client.ts",
   "udp/walkthrough.ts",
   "tcp/chat-server.ts tcp/chat-client.ts",
-  "tcp/http-server.ts tcp/http-client.ts",
-  "tcp/smtp-server.ts tcp/smtp-client.ts",
   "tcp/server.ts tcp/client.ts",
   "tcp/echo-server.ts tcp/echo-client.ts",
+  "tcp/http-server.ts tcp/http-client.ts",
   "tcp/server.ts tcp/relay.ts tcp/client.ts",
+  "tcp/smtp-server.ts tcp/smtp-client.ts",
   "tcp/walkthrough.ts",
 ];
 

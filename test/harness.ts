@@ -54,7 +54,7 @@ export const node = (process.features as { typescript?: string }).typescript
   : "node --import tsx";
 
 /** What a check may take, in milliseconds. */
-const limit = process.argv[1]!.endsWith(".long.ts") ? 600_000 : 60_000;
+const limit = process.argv[1]!.endsWith(".long.ts") ? 600_000 : 120_000;
 
 /** What a check, or else the file, has started and must end. */
 let cleanup: (() => unknown)[] = [];
@@ -62,9 +62,9 @@ let left = 0;
 
 /**
  * A test. In: its name; what it does, which fails by throwing or by taking more
- * than a minute (ten, in a file of long tests); what it needs, a command or to be "root", and is skipped
- * without. What it opens with the functions below ends with it; what its file
- * has opened for all checks, with the last.
+ * than two minutes (ten, in a file of long tests); what it needs, a command or to
+ * be "root", and is skipped without. What it opens with the functions below ends
+ * with it; what its file has opened for all checks, with the last.
  */
 export function check(
   name: string,
@@ -151,7 +151,7 @@ export async function serve(
 ): Promise<Server> {
   const program = start(
     command.replace(/^(udp|tcp)\/\S+/, `${node} $& --port 0`),
-    { limit: 2 * limit },
+    { limit: 5 * limit },
   );
   cleanup.push(() => program.stop("SIGKILL"));
   const { host = "", port } = (await program.line(line)).groups ?? {};
