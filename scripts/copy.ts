@@ -12,7 +12,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 import { format } from "prettier";
-import { globby } from "zx";
+import { globby, quote } from "zx";
 import { ports } from "../shared/config.ts";
 import { root } from "./processes.ts";
 
@@ -50,7 +50,7 @@ try {
 }
 const types = (process.features as { typescript?: string }).typescript;
 for (const { copy } of copies)
-  console.log(`${js || types ? "node" : "npx tsx"} ${relative(copy)}`);
+  console.log(`${js || types ? "node" : "npx tsx"} ${quote(relative(copy))}`);
 
 /** An example, and how it calls config(). */
 function example(file: string) {
@@ -196,7 +196,11 @@ function isModule({ source }: Example) {
   for (let at = folder; ; at = path.dirname(at)) {
     const file = path.join(at, "package.json");
     if (existsSync(file))
-      return JSON.parse(readFileSync(file, "utf8")).type === "module";
+      try {
+        return JSON.parse(readFileSync(file, "utf8")).type === "module";
+      } catch (error) {
+        return fail(`${relative(file)}: ${(error as Error).message}`, 1);
+      }
     if (at === path.dirname(at)) break;
   }
   if (js) return true;

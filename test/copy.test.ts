@@ -120,6 +120,11 @@ checkIn("the last line that copy prints runs the copy", async (folder) => {
   assert.is((await run(js.stdout)).stdout.length, stdout.length);
 });
 
+checkIn("a folder's name may need quotes", async (folder) => {
+  const { stdout } = await copy(`tcp/walkthrough "${folder}/it's here" --js`);
+  assert.match((await run(stdout)).stdout, /^server: close$/m);
+});
+
 checkIn("copy overwrites nothing without --force", async (folder) => {
   const to = join(folder, "echo-client.ts");
   fs.writeFileSync(to, "mine");
@@ -154,6 +159,11 @@ checkIn("copy names what is wrong in one line", async (folder) => {
     assert.match(stderr, line);
     assert.is(exitCode, 2);
   }
+  fs.writeFileSync(join(folder, "package.json"), "{");
+  const spoiled = await copy(`udp/echo ${folder}`);
+  assert.match(spoiled.stderr, /^\S*package.json: [^\n]+\n$/);
+  assert.is(spoiled.exitCode, 1);
+  fs.rmSync(join(folder, "package.json"));
   const file = join(folder, "file");
   fs.writeFileSync(file, "");
   const result = await copy(`udp/echo ${file}/below`);
