@@ -37,6 +37,9 @@ server.bind(port, host, () => {
 });
 
 const copies = new Uint16Array(65536);
+// Made once: to make it anew for each reply would take its time.
+const sent = (error: Error | null) =>
+  error && console.error(`a client gets no reply: ${error.message}`);
 server.on("message", (message, client) => {
   // Set on each other by a forged address, two servers would repeat one text
   // for ever. So every 4096th copy of a datagram from a port gets no reply,
@@ -48,8 +51,3 @@ server.on("message", (message, client) => {
   const reply = message.toString().toUpperCase();
   server.send(reply, client.port, client.address, sent);
 });
-
-/** One for all replies: to make it anew for each would take its time. */
-function sent(error: Error | null) {
-  if (error) console.error(`a client gets no reply: ${error.message}`);
-}
