@@ -72,13 +72,13 @@ function answer(query: Buffer) {
     return header(1, 0, 0, 0, 0); // FORMERR
   }
   const { name, type, kind, question, limit, version } = asked;
-  let found = records.filter((r) => r.owner === name && r.type === type);
   const there = records.some((r) => `.${r.owner}`.endsWith(`.${name}`));
   let code = there ? 0 : 3; // NOERROR, NXDOMAIN
   if (kind !== 1 || !`.${name}`.endsWith(`.${origin}`)) code = 5; // REFUSED
   if (version > 0) code = 16; // BADVERS (RFC 6891, 6.1.3)
   const ours = code === 0 || code === 3;
-  if (!ours) found = [];
+  const own = ours ? records.filter((r) => r.owner === name) : [];
+  const found = own.filter((r) => r.type === type);
   // Without an answer, the SOA record says how long that holds (RFC 2308, 3).
   const soas = ours && !found.length ? [soa] : [];
   const opt = [0, ...[41, 1232].flatMap(two), code >> 4, 0, 0, 0, 0, 0];
@@ -97,7 +97,7 @@ function read(query: Buffer) {
   let at = 12;
   for (let n; (n = query.readUInt8(at++)); at += n) {
     if (n > 63) throw new RangeError("no label is so long"); // nor points back
-    labels.push(query.toString("latin1", at, at + n).replace(".", "\\."));
+    labels.push(query.toString("latin1", at, at + n).replaceAll(".", "\\046"));
   }
   const [type, kind] = [query.readUInt16BE(at), query.readUInt16BE(at + 2)];
   const question = query.subarray(12, (at += 4));
