@@ -62,12 +62,10 @@ export function config<Own extends Record<string, Value>>(
     if (values.help) {
       console.log(`${header()}\n\nOptions:`);
       for (const [name, { type, default: value }] of Object.entries(options)) {
+        const option = words.includes(name) ? `[--${name}]` : `--${name}`;
         const word = type === "string" ? ` ${name.toUpperCase()}` : "";
-        const short = words.includes(name)
-          ? `, or just ${name.toUpperCase()}`
-          : "";
         const usual = `${value || ""}` ? `  (default ${value})` : "";
-        console.log(`  --${name}${word}${short}${usual}`);
+        console.log(`  ${option}${word}${usual}`);
       }
       process.exit();
     }

@@ -82,8 +82,8 @@ check("options that may be words say so in --help", async () => {
   const { stdout } = await run(`${node} udp/dns-client.ts --help`);
   const options = stdout.split("\n\nOptions:\n")[1]!.split("\n");
   assert.equal(options.slice(2, 4), [
-    "  --name NAME, or just NAME  (default example.test)",
-    "  --type TYPE, or just TYPE  (default A)",
+    "  [--name] NAME  (default example.test)",
+    "  [--type] TYPE  (default A)",
   ]);
 });
 
