@@ -1,52 +1,40 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run } from "../scripts/processes.ts";
-import { check, node } from "./harness.ts";
+import { check, node, temporaryFolder } from "./harness.ts";
 
 const bench = `${node} scripts/bench.ts --quick`;
 
-/** A folder for what a check writes, gone after it. */
-async function folder(use: (path: string) => Promise<void>) {
-  const path = await mkdtemp(join(tmpdir(), "bench-"));
-  try {
-    await use(path);
-  } finally {
-    await rm(path, { recursive: true });
+check("npm run bench measures an echo server, and writes it down", async () => {
+  const path = temporaryFolder();
+  const json = join(path, "figures.json");
+  const result = await run(`${bench} --only tcp/echo --json ${json}`);
+  assert.is(result.stderr, "");
+  assert.is(result.exitCode, 0);
+  assert.match(result.stdout, /^tcp\/echo-server.ts: 50 connections, .*\/s/m);
+  assert.match(result.stdout, /^ {2}tsx +█+ +[\d,.]+/m);
+  assert.not.match(result.stdout, /.{81}/);
+
+  const { figures, failures } = JSON.parse(await readFile(json, "utf8"));
+  assert.equal(failures, []);
+  assert.ok(figures.length >= 8);
+  for (const { name, unit, results } of figures) {
+    assert.ok(unit, name);
+    assert.is(results[0].candidate, "tsx");
+    for (const { median } of results)
+      // A server may need no more memory than it has already.
+      assert.ok(median > 0 || name.includes("sleeping"), name);
   }
-}
+});
 
-check("npm run bench measures an echo server, and writes it down", () =>
-  folder(async (path) => {
-    const json = join(path, "figures.json");
-    const result = await run(`${bench} --only tcp/echo --json ${json}`);
-    assert.is(result.stderr, "");
-    assert.is(result.exitCode, 0);
-    assert.match(result.stdout, /^tcp\/echo-server.ts: 50 connections, .*\/s/m);
-    assert.match(result.stdout, /^ {2}tsx +█+ +[\d,.]+/m);
-    assert.not.match(result.stdout, /.{81}/);
-
-    const { figures, failures } = JSON.parse(await readFile(json, "utf8"));
-    assert.equal(failures, []);
-    assert.ok(figures.length >= 8);
-    for (const { name, unit, results } of figures) {
-      assert.ok(unit, name);
-      assert.is(results[0].candidate, "tsx");
-      for (const { median } of results)
-        // A server may need no more memory than it has already.
-        assert.ok(median > 0 || name.includes("sleeping"), name);
-    }
-  }),
-);
-
-check("npm run bench fails for one wrong byte", () =>
-  folder(async (path) => {
-    const file = join(path, "flip.mjs");
-    await writeFile(
-      file,
-      `import { createServer } from "node:net";
+check("npm run bench fails for one wrong byte", async () => {
+  const path = temporaryFolder();
+  const file = join(path, "flip.mjs");
+  await writeFile(
+    file,
+    `import { createServer } from "node:net";
       let chunks = 0;
       const server = createServer((connection) => {
         connection.on("error", () => {});
@@ -58,18 +46,17 @@ check("npm run bench fails for one wrong byte", () =>
       server.listen(0, "127.0.0.1", () => {
         console.log("ready on 127.0.0.1:" + server.address().port);
       });`,
-    );
-    const result = await run(
-      `${bench} --only "tcp/echo-server.ts: 50" --with "node ${file}"`,
-    );
-    assert.is(
-      result.stderr,
-      "FAILED: tcp/echo-server.ts: 50 connections, with 1: a wrong byte came back\n",
-    );
-    assert.is(result.exitCode, 1);
-    assert.match(result.stdout, /^ {2}tsx +█+ /m);
-  }),
-);
+  );
+  const result = await run(
+    `${bench} --only "tcp/echo-server.ts: 50" --with "node ${file}"`,
+  );
+  assert.is(
+    result.stderr,
+    "FAILED: tcp/echo-server.ts: 50 connections, with 1: a wrong byte came back\n",
+  );
+  assert.is(result.exitCode, 1);
+  assert.match(result.stdout, /^ {2}tsx +█+ /m);
+});
 
 check("npm run bench tells a mistake in a line", async () => {
   for (const words of ["--fast", "--only quic", "fast"]) {

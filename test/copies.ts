@@ -1,30 +1,21 @@
 /**
  * Copies of the examples, and how to play the transcripts in their headers.
  */
-import {
-  cpSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import * as assert from "uvu/assert";
 import type { ProcessOutput } from "zx";
 import { root, run } from "../scripts/processes.ts";
 import { headerOf, headers, play, type Step } from "../scripts/transcript.ts";
-import { node } from "./harness.ts";
+import { node, temporaryFolder } from "./harness.ts";
 
 /**
- * Copies all examples, to an empty folder outside of the project that goes with
- * the process. In: options for the script. Out: where the copy of an example is,
+ * Copies all examples, to a folder that goes when its file's checks have ended.
+ * In: options for the script. Out: where the copy of an example is,
  * whatever its ending.
  */
 export async function copyAll(options = ""): Promise<(name: string) => string> {
-  const copies = mkdtempSync(join(tmpdir(), "copies-"));
-  process.on("exit", () => rmSync(copies, { recursive: true }));
+  const copies = temporaryFolder();
   const pairs = (await headers()).map(({ name }) => {
     const [, service] = /\bconfig\(\s*"(\w+)"/.exec(
       readFileSync(join(root, name), "utf8"),
@@ -59,20 +50,8 @@ export async function playCopy(
   original: string,
   start: (file: string) => string,
 ): Promise<string[]> {
-  const folder = mkdtempSync(join(tmpdir(), "copy-"));
-  try {
-    cpSync(dirname(original), folder, { recursive: true });
-    return await playIn(folder, join(folder, basename(original)), start);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
-function playIn(
-  folder: string,
-  copied: string,
-  start: (file: string) => string,
-) {
+  const folder = temporaryFolder();
+  cpSync(dirname(original), folder, { recursive: true });
   const toRun = ({ command, server }: Step, ports: Map<string, string>) => {
     const [bare = "", comment = ""] = command.split(" # ");
     const [, name = ""] = /\b(?:tsx|node) (\S+)/.exec(bare)!;
@@ -98,5 +77,5 @@ function playIn(
     const runs = bare.replace(/\b(tsx|node) \S+/, start(file));
     return `cd ${folder} && ${runs}`;
   };
-  return play(headerOf(copied), { toRun });
+  return play(headerOf(join(folder, basename(original))), { toRun });
 }

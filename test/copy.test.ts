@@ -1,26 +1,13 @@
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { root, run } from "../scripts/processes.ts";
 import { headers } from "../scripts/transcript.ts";
 import { copy, copyAll, playCopy } from "./copies.ts";
-import { check } from "./harness.ts";
+import { check, temporaryFolder } from "./harness.ts";
 
 const examples = await headers();
-
-/** A check that has an empty folder outside of the project. */
-function checkIn(name: string, body: (folder: string) => Promise<void>) {
-  check(name, async () => {
-    const folder = fs.mkdtempSync(join(tmpdir(), "copy-"));
-    try {
-      await body(folder);
-    } finally {
-      fs.rmSync(folder, { recursive: true });
-    }
-  });
-}
 
 const ts = await copyAll();
 const js = await copyAll("--js");
@@ -30,7 +17,8 @@ for (const { name } of examples)
     assert.equal(await playCopy(js(name), (file) => `node ${file}`), []);
   });
 
-checkIn("the copies are formatted, and type-check alone", async (to) => {
+check("the copies are formatted, and type-check alone", async () => {
+  const to = temporaryFolder();
   for (const { name } of examples) {
     for (const [kind, copied] of Object.entries({ ts: ts(name), js: js(name) }))
       fs.cpSync(copied, join(to, kind, dirname(name), basename(copied)));
@@ -83,7 +71,8 @@ check("a copy in JavaScript has all but the types", async () => {
   }
 });
 
-checkIn("a copy is a module in any folder", async (folder) => {
+check("a copy is a module in any folder", async () => {
+  const folder = temporaryFolder();
   const names: Record<string, string[]> = {
     '{ "type": "module" }': ["client.ts", "server.ts", "client.js"],
     '{ "type": "commonjs" }': ["client.mts", "server.mts", "client.mjs"],
@@ -103,7 +92,8 @@ checkIn("a copy is a module in any folder", async (folder) => {
   }
 });
 
-checkIn("the last line that copy prints runs the copy", async (folder) => {
+check("the last line that copy prints runs the copy", async () => {
+  const folder = temporaryFolder();
   const pair = await run(`npm run --silent copy udp/echo ${folder}/a/b`);
   assert.match(
     pair.stdout,
@@ -120,12 +110,14 @@ checkIn("the last line that copy prints runs the copy", async (folder) => {
   assert.is((await run(js.stdout)).stdout.length, stdout.length);
 });
 
-checkIn("a folder's name may need quotes", async (folder) => {
+check("a folder's name may need quotes", async () => {
+  const folder = temporaryFolder();
   const { stdout } = await copy(`tcp/walkthrough "${folder}/it's here" --js`);
   assert.match((await run(stdout)).stdout, /^server: close$/m);
 });
 
-checkIn("copy overwrites nothing without --force", async (folder) => {
+check("copy overwrites nothing without --force", async () => {
+  const folder = temporaryFolder();
   const to = join(folder, "echo-client.ts");
   fs.writeFileSync(to, "mine");
   fs.writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
@@ -143,7 +135,8 @@ checkIn("copy overwrites nothing without --force", async (folder) => {
   }
 });
 
-checkIn("copy names what is wrong in one line", async (folder) => {
+check("copy names what is wrong in one line", async () => {
+  const folder = temporaryFolder();
   const mistakes: Record<string, RegExp> = {
     [`udp/ekko ${folder}`]: /udp\/ekko.*tcp\/echo, tcp\/echo-client\.ts.*udp/,
     "udp/echo": /^name an example and a folder/,

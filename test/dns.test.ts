@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -12,6 +11,7 @@ import {
   node,
   nobody,
   serve,
+  temporaryFolder,
   udp,
 } from "./harness.ts";
 
@@ -137,16 +137,6 @@ check(
   "root",
 );
 
-/** A folder for a name server's settings, gone after the check. */
-async function inFolder(body: (folder: string) => Promise<void>) {
-  const folder = mkdtempSync(join(tmpdir(), "dns-"));
-  try {
-    await body(folder);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-}
-
 /** A free port on an address that no other test uses. */
 const place = async () => (await nobody("udp/dns-client.ts"))[1];
 
@@ -242,13 +232,13 @@ meet(
   "udp/dns-client.ts",
   "`unbound`",
   "it answers",
-  () =>
-    inFolder(async (folder) => {
-      const port = await place();
-      const conf = join(folder, "unbound.conf");
-      writeFileSync(
-        conf,
-        `server:
+  async () => {
+    const folder = temporaryFolder();
+    const port = await place();
+    const conf = join(folder, "unbound.conf");
+    writeFileSync(
+      conf,
+      `server:
   interface: 127.0.0.79
   port: ${port}
   username: ""
@@ -268,18 +258,16 @@ meet(
 remote-control:
   control-enable: no
 `,
-      );
-      await serve(`unbound -d -c ${conf}`, /start of service/);
-      const words = ["A", "AAAA", "MX", "TXT", "NS"].map(
-        (t) => `two.test ${t}`,
-      );
-      await compare("127.0.0.79", port, words);
-      const none = await run(
-        `${client} --host 127.0.0.79 --port ${port} no.two.test`,
-      );
-      assert.match(none.stderr, /^NXDOMAIN for no.two.test, says \S+\n$/);
-      assert.is(none.exitCode, 1);
-    }),
+    );
+    await serve(`unbound -d -c ${conf}`, /start of service/);
+    const words = ["A", "AAAA", "MX", "TXT", "NS"].map((t) => `two.test ${t}`);
+    await compare("127.0.0.79", port, words);
+    const none = await run(
+      `${client} --host 127.0.0.79 --port ${port} no.two.test`,
+    );
+    assert.match(none.stderr, /^NXDOMAIN for no.two.test, says \S+\n$/);
+    assert.is(none.exitCode, 1);
+  },
   "unbound",
   "dig",
 );

@@ -2,12 +2,12 @@ import { once } from "node:events";
 import * as fs from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { quote } from "zx";
 import { run } from "../scripts/processes.ts";
+import { numbers, spoiled } from "./fuzz.ts";
 import {
   check,
   checkPeers,
@@ -19,6 +19,7 @@ import {
   node,
   nobody,
   serve,
+  temporaryFolder,
 } from "./harness.ts";
 
 const serverFile = "tcp/http-server.ts";
@@ -420,27 +421,7 @@ check(`${serverFile} outlives 100,000 requests that are spoiled`, async () => {
     `${post(chunked)}5;a=b\r\nhello\r\n6\r\n world\r\n0\r\nX: y\r\n\r\n`,
     `${post("Expect: 100-continue", "Content-Length: 2")}hi`,
   ].map((text) => Buffer.from(text));
-  let seed = 1;
-  /** A whole number below that one; the same ones in every run. */
-  const below = (end: number) => {
-    seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((seed / 2 ** 32) * end);
-  };
-  const spoil = (request: Buffer) => {
-    let bytes = Buffer.from(request);
-    for (let n = below(4); n > 0 && bytes.length; n--) {
-      const [a, b] = [below(bytes.length), below(bytes.length)].sort(
-        (a, b) => a - b,
-      ) as [number, number];
-      const way = below(4);
-      if (way === 0) bytes[a] = below(256);
-      else if (way === 1) bytes[a]! ^= 1 << below(8);
-      else if (way === 2)
-        bytes = Buffer.concat([bytes.subarray(0, a), bytes.subarray(b)]);
-      else bytes = Buffer.concat([bytes.subarray(0, b), bytes.subarray(a)]);
-    }
-    return bytes;
-  };
+  const below = numbers(1);
   const seen = new Map<string, number>();
   let left = 100_000;
   const worker = async () => {
@@ -448,7 +429,7 @@ check(`${serverFile} outlives 100,000 requests that are spoiled`, async () => {
       const count = 1 + below(5);
       left -= count;
       const requests = Array.from({ length: count }, () =>
-        spoil(valid[below(valid.length)]!),
+        spoiled(valid[below(valid.length)]!, below),
       );
       const reply = `${await exchange(own.port, [Buffer.concat(requests)])}`;
       assert.match(reply, /^(HTTP\/1\.1 \d{3} [ -~]+\r\n|$)/);
@@ -511,22 +492,18 @@ meet(
   "Chromium",
   "the page shows its own request",
   async () => {
-    const profile = fs.mkdtempSync(join(tmpdir(), "chromium-"));
-    try {
-      const off =
-        "gpu,quic,background-networking,component-update,sync,dev-shm-usage";
-      const { stdout } = await run(
-        "chromium --headless --no-sandbox --no-first-run --dump-dom " +
-          `${off.replaceAll(/(^|,)/g, " --disable-")} ` +
-          `--user-data-dir=${profile} http://127.0.0.1:${server.port}/x?y`,
-        "",
-        50_000,
-      );
-      assert.match(stdout, /<pre[^>]*>GET \/x\?y HTTP\/1.1\n/);
-      assert.match(stdout, /\nUser-Agent: .*Chrome\//);
-    } finally {
-      fs.rmSync(profile, { recursive: true, maxRetries: 5 });
-    }
+    const profile = temporaryFolder();
+    const off =
+      "gpu,quic,background-networking,component-update,sync,dev-shm-usage";
+    const { stdout } = await run(
+      "chromium --headless --no-sandbox --no-first-run --dump-dom " +
+        `${off.replaceAll(/(^|,)/g, " --disable-")} ` +
+        `--user-data-dir=${profile} http://127.0.0.1:${server.port}/x?y`,
+      "",
+      50_000,
+    );
+    assert.match(stdout, /<pre[^>]*>GET \/x\?y HTTP\/1.1\n/);
+    assert.match(stdout, /\nUser-Agent: .*Chrome\//);
   },
   "chromium",
 );
@@ -838,15 +815,11 @@ check(`${clientFile} ends quietly when its output is not read`, async () => {
 });
 
 /** A folder with a file of bytes that no text has, and what is in it. */
-async function inFolder(body: (folder: string, file: Buffer) => Promise<void>) {
-  const folder = fs.mkdtempSync(join(tmpdir(), "http-"));
-  try {
-    const file = Buffer.alloc(1_000_003, Uint8Array.from(Array(251).keys()));
-    fs.writeFileSync(join(folder, "bytes"), file);
-    await body(folder, file);
-  } finally {
-    fs.rmSync(folder, { recursive: true });
-  }
+function folderWithFile(): [string, Buffer] {
+  const folder = temporaryFolder();
+  const file = Buffer.alloc(1_000_003, Uint8Array.from(Array(251).keys()));
+  fs.writeFileSync(join(folder, "bytes"), file);
+  return [folder, file];
 }
 
 /** Compares what the client gets with a file. In: its URL; a folder to use. */
@@ -861,26 +834,26 @@ meet(
   clientFile,
   "Python's `http.server`",
   "it answers",
-  () =>
-    inFolder(async (folder, file) => {
-      fs.mkdirSync(join(folder, "below"));
-      const { port } = await serve(
-        `cd ${folder} && python3 -u -m http.server 0 --bind 127.0.0.1 --protocol HTTP/1.1`,
-        /^Serving HTTP on (?<host>\S+) port (?<port>\d+)/,
-      );
-      const url = `http://127.0.0.1:${port}`;
-      await compare(`${url}/bytes`, folder, file);
-      const missing = await fetch(`${url}/missing`);
-      assert.match(missing.stdout, /<html/i);
-      assert.is(missing.stderr, "HTTP/1.1 404 File not found\n");
-      assert.is(missing.exitCode, 1);
-      const moved = await fetch(`${url}/below`);
-      assert.is(
-        moved.stderr,
-        "HTTP/1.1 301 Moved Permanently\nnot followed: /below/\n",
-      );
-      assert.is(moved.exitCode, 0);
-    }),
+  async () => {
+    const [folder, file] = folderWithFile();
+    fs.mkdirSync(join(folder, "below"));
+    const { port } = await serve(
+      `cd ${folder} && python3 -u -m http.server 0 --bind 127.0.0.1 --protocol HTTP/1.1`,
+      /^Serving HTTP on (?<host>\S+) port (?<port>\d+)/,
+    );
+    const url = `http://127.0.0.1:${port}`;
+    await compare(`${url}/bytes`, folder, file);
+    const missing = await fetch(`${url}/missing`);
+    assert.match(missing.stdout, /<html/i);
+    assert.is(missing.stderr, "HTTP/1.1 404 File not found\n");
+    assert.is(missing.exitCode, 1);
+    const moved = await fetch(`${url}/below`);
+    assert.is(
+      moved.stderr,
+      "HTTP/1.1 301 Moved Permanently\nnot followed: /below/\n",
+    );
+    assert.is(moved.exitCode, 0);
+  },
   "python3",
 );
 
@@ -888,15 +861,15 @@ meet(
   clientFile,
   "nginx",
   "it answers",
-  () =>
-    inFolder(async (folder, file) => {
-      // An address of their own, for it must be told a port.
-      const host = "127.0.0.81";
-      const [, port] = await nobody(clientFile);
-      // A filter that may change the length makes nginx send chunks.
-      fs.writeFileSync(
-        join(folder, "nginx.conf"),
-        `daemon off; master_process off; pid ${folder}/pid;
+  async () => {
+    const [folder, file] = folderWithFile();
+    // An address of their own, for it must be told a port.
+    const host = "127.0.0.81";
+    const [, port] = await nobody(clientFile);
+    // A filter that may change the length makes nginx send chunks.
+    fs.writeFileSync(
+      join(folder, "nginx.conf"),
+      `daemon off; master_process off; pid ${folder}/pid;
         error_log stderr notice; events {}
         http { access_log off; gzip off; root ${folder};
           client_body_temp_path ${folder}/a; proxy_temp_path ${folder}/b;
@@ -905,50 +878,48 @@ meet(
           server { listen ${host}:${port};
             location /chunks/ { alias ${folder}/;
               sub_filter_types *; sub_filter nothing-like-it x; } } }`,
-      );
-      const nginx = await serve(
-        `/usr/sbin/nginx -e stderr -p ${folder} -c ${folder}/nginx.conf`,
-        /start worker|using the "/,
-      );
-      await connect(port, host);
-      const url = `http://${host}:${port}`;
-      await compare(`${url}/bytes`, folder, file);
-      const raw = await exchange(
-        port,
-        [get("/chunks/bytes", "Connection: close")],
-        host,
-      );
-      assert.match(`${raw.subarray(0, 1_000)}`, chunked);
-      await compare(`${url}/chunks/bytes`, folder, file);
-      const missing = await fetch(`${url}/missing`);
-      assert.is(missing.stderr, "HTTP/1.1 404 Not Found\n");
-      assert.is(missing.exitCode, 1);
-      await nginx.stop("SIGTERM");
-    }),
+    );
+    const nginx = await serve(
+      `/usr/sbin/nginx -e stderr -p ${folder} -c ${folder}/nginx.conf`,
+      /start worker|using the "/,
+    );
+    await connect(port, host);
+    const url = `http://${host}:${port}`;
+    await compare(`${url}/bytes`, folder, file);
+    const raw = await exchange(
+      port,
+      [get("/chunks/bytes", "Connection: close")],
+      host,
+    );
+    assert.match(`${raw.subarray(0, 1_000)}`, chunked);
+    await compare(`${url}/chunks/bytes`, folder, file);
+    const missing = await fetch(`${url}/missing`);
+    assert.is(missing.stderr, "HTTP/1.1 404 Not Found\n");
+    assert.is(missing.exitCode, 1);
+    await nginx.stop("SIGTERM");
+  },
   "/usr/sbin/nginx",
 );
 
-check(`${clientFile} and Node's http: it answers`, () =>
-  inFolder(async (folder, file) => {
-    const http = createHttpServer(async (request, response) => {
-      if (request.url === "/close")
-        response.useChunkedEncodingByDefault = false;
-      for (let i = 0; i < file.length; i += 50_000)
-        await new Promise((written) =>
-          response.write(file.subarray(i, i + 50_000), written),
-        );
-      response.end();
-    }).listen(0, "127.0.0.1");
-    try {
-      await once(http, "listening");
-      const { port } = http.address() as AddressInfo;
-      for (const path of ["chunks", "close"])
-        await compare(`http://127.0.0.1:${port}/${path}`, folder, file);
-    } finally {
-      http.close();
-    }
-  }),
-);
+check(`${clientFile} and Node's http: it answers`, async () => {
+  const [folder, file] = folderWithFile();
+  const http = createHttpServer(async (request, response) => {
+    if (request.url === "/close") response.useChunkedEncodingByDefault = false;
+    for (let i = 0; i < file.length; i += 50_000)
+      await new Promise((written) =>
+        response.write(file.subarray(i, i + 50_000), written),
+      );
+    response.end();
+  }).listen(0, "127.0.0.1");
+  try {
+    await once(http, "listening");
+    const { port } = http.address() as AddressInfo;
+    for (const path of ["chunks", "close"])
+      await compare(`http://127.0.0.1:${port}/${path}`, folder, file);
+  } finally {
+    http.close();
+  }
+});
 
 checkPeers();
 

@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import * as fs from "node:fs";
 import type { Socket } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run } from "../scripts/processes.ts";
+import { numbers, spoiled } from "./fuzz.ts";
 import {
   check,
   checkPeers,
@@ -19,6 +19,7 @@ import {
   nobody,
   type Server,
   serve,
+  temporaryFolder,
 } from "./harness.ts";
 
 const file = "tcp/smtp-server.ts";
@@ -55,16 +56,6 @@ async function printed<T>(body: () => Promise<T>, by: Server = server) {
     0,
     lines.findIndex((l) => l.includes(mark)),
   );
-}
-
-/** A folder that is gone when the check has ended. */
-async function inFolder(body: (folder: string) => Promise<void>) {
-  const folder = fs.mkdtempSync(join(tmpdir(), "smtp-"));
-  try {
-    await body(folder);
-  } finally {
-    fs.rmSync(folder, { recursive: true });
-  }
 }
 
 const client = (port: number, options = "", input: string | Buffer = "") =>
@@ -465,16 +456,6 @@ check(`${file} says why it cannot start`, async () => {
   assert.is(result.exitCode, 1);
 });
 
-/** The same numbers from 0 up to 1 in every run (mulberry32). */
-function numbers(seed: number) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), seed | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 const valid = [
   "EHLO example.test\r\n",
   "HELO [127.0.0.1]\r\n",
@@ -493,30 +474,7 @@ const valid = [
 ].map((text) => Buffer.from(text));
 
 check(`${file} outlives 100,000 spoilt requests`, async () => {
-  const random = numbers(1);
-  const any = (n: number) => Math.floor(random() * n);
-  /** A request with bytes flipped, cut out or repeated, or as it was. */
-  const spoil = (request: Buffer) => {
-    let spoilt = Buffer.from(request);
-    for (let i = any(4); i > 0; i--) {
-      const at = any(spoilt.length);
-      const end = at + any(spoilt.length - at + 1);
-      const [before, part, after] = [
-        spoilt.subarray(0, at),
-        spoilt.subarray(at, end),
-        spoilt.subarray(end),
-      ];
-      const kind = any(3);
-      if (kind === 0 && spoilt.length) spoilt[at]! ^= 1 << any(8);
-      if (kind === 1) spoilt = Buffer.concat([before, after]);
-      if (kind === 2) {
-        const times = Array.from({ length: 1 + any(30) }, () => part);
-        spoilt = Buffer.concat([before, ...times, after]);
-      }
-    }
-    return spoilt;
-  };
-
+  const any = numbers(1);
   const server = await serve(file);
   const before = memory(server);
   let connections = 0;
@@ -533,7 +491,8 @@ check(`${file} outlives 100,000 spoilt requests`, async () => {
       });
     }
     // A mail that is under way would swallow the rest.
-    const request = i % 50 ? spoil(valid[any(valid.length)]!) : "\r\n.\r\n";
+    const request =
+      i % 50 ? spoiled(valid[any(valid.length)]!, any) : "\r\n.\r\n";
     const { writable } = connection;
     if (writable && !connection.write(request))
       await Promise.race([
@@ -1025,24 +984,24 @@ meet(
   clientFile,
   "`exim4`",
   "it delivers",
-  () =>
-    inFolder(async (folder) => {
-      const peer = await exim(folder, 9);
-      for (const how of ["", "--chunk 1"]) {
-        const relay = await serve(
-          `tcp/relay.ts --to ${peer.host}:${peer.port} ${how}`,
-        );
-        const name = `bob${relay.port}@example.test`;
-        const result = await client(relay.port, `--to ${name}`, text);
-        const [, id] = /^250 OK id=(\S+)\n$/.exec(result.text()) ?? [];
-        assert.ok(id, result.text());
-        await peer.line(RegExp(`${id} Completed$`));
-        const box = fs.readFileSync(join(folder, "mbox"), "utf8");
-        assert.match(box, `for ${name}`);
-        const mails = box.split("Subject: ");
-        assert.is(`Subject: ${mails.at(-1)}`.trimEnd(), text.trimEnd());
-      }
-    }),
+  async () => {
+    const folder = temporaryFolder();
+    const peer = await exim(folder, 9);
+    for (const how of ["", "--chunk 1"]) {
+      const relay = await serve(
+        `tcp/relay.ts --to ${peer.host}:${peer.port} ${how}`,
+      );
+      const name = `bob${relay.port}@example.test`;
+      const result = await client(relay.port, `--to ${name}`, text);
+      const [, id] = /^250 OK id=(\S+)\n$/.exec(result.text()) ?? [];
+      assert.ok(id, result.text());
+      await peer.line(RegExp(`${id} Completed$`));
+      const box = fs.readFileSync(join(folder, "mbox"), "utf8");
+      assert.match(box, `for ${name}`);
+      const mails = box.split("Subject: ");
+      assert.is(`Subject: ${mails.at(-1)}`.trimEnd(), text.trimEnd());
+    }
+  },
   eximTool,
 );
 
@@ -1051,22 +1010,22 @@ for (const how of ["", "--chunk 1"])
     file,
     "`exim4`",
     how ? `its mail comes, with a relay's ${how}` : "its mail comes",
-    () =>
-      inFolder(async (folder) => {
-        const { own, port } = await fresh(how);
-        const peer = await exim(folder, port);
-        const lines = await printed(async () => {
-          const options = `--host ${peer.host} --to bob@relay.test`;
-          const result = await client(peer.port, options, text);
-          const [, id] = /^250 OK id=(\S+)\n$/.exec(result.text()) ?? [];
-          await peer.line(RegExp(`${id} Completed$`));
-          const log = peer.lines.join("\n");
-          assert.match(log, / => bob@relay.test .*250 printed/);
-        }, own);
-        assert.match(lines[0]!, /^mail from ada@\S+ to bob@relay.test, \d+ /);
-        const at = lines.indexOf(shown[0]!);
-        assert.equal(lines.slice(at, at + shown.length), shown);
-      }),
+    async () => {
+      const folder = temporaryFolder();
+      const { own, port } = await fresh(how);
+      const peer = await exim(folder, port);
+      const lines = await printed(async () => {
+        const options = `--host ${peer.host} --to bob@relay.test`;
+        const result = await client(peer.port, options, text);
+        const [, id] = /^250 OK id=(\S+)\n$/.exec(result.text()) ?? [];
+        await peer.line(RegExp(`${id} Completed$`));
+        const log = peer.lines.join("\n");
+        assert.match(log, / => bob@relay.test .*250 printed/);
+      }, own);
+      assert.match(lines[0]!, /^mail from ada@\S+ to bob@relay.test, \d+ /);
+      const at = lines.indexOf(shown[0]!);
+      assert.equal(lines.slice(at, at + shown.length), shown);
+    },
     eximTool,
   );
 
