@@ -110,7 +110,7 @@ export async function play(
   {
     tell = (_step: Step, _line: string): void => {},
     toRun = withPorts,
-    limit = 20_000,
+    limit = 60_000,
   } = {},
 ): Promise<string[]> {
   const servers: Program[] = [];

@@ -1,48 +1,42 @@
 import * as fs from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { root, run } from "../scripts/processes.ts";
 import { consoleBlocks, headers, play } from "../scripts/transcript.ts";
-import { check } from "./harness.ts";
+import { check, temporaryFolder } from "./harness.ts";
 
 const examples = await headers();
 const readme = consoleBlocks("README.md");
 
 // It takes as long as a hang is waited for, so it goes first.
-check(
-  "npm run demo names the pair that differs, and the one that hangs",
-  async () => {
-    const copy = await fs.mkdtemp(join(tmpdir(), "demo-"));
-    try {
-      for (const name of await fs.readdir(root))
-        if (name !== "node_modules" && name !== ".git")
-          await fs.cp(join(root, name), join(copy, name), { recursive: true });
-      await fs.symlink(join(root, "node_modules"), join(copy, "node_modules"));
-      const spoil = async (file: string, from: string, to: string) => {
-        const source = await fs.readFile(join(copy, file), "utf8");
-        assert.ok(source.includes(from));
-        await fs.writeFile(join(copy, file), source.replace(from, to));
-      };
-      await spoil("udp/client.ts", " *     HELLO", " *     Hello");
-      await spoil("tcp/echo-server.ts", "console.log(", "void (");
-      const { stdout, stderr, exitCode } = await run(
-        `cd ${copy} && npm run --silent demo udp/walk udp/client tcp/echo`,
-      );
-      assert.match(stdout, /printed "HELLO\\n", not "Hello\\n"/);
-      assert.match(stdout, /hung for \d+ ms: tsx tcp\/echo-server.ts/);
-      assert.match(stdout, /\n2 of 4 as their headers say/);
-      assert.is(
-        stderr,
-        "failed: udp/server.ts udp/client.ts, tcp/echo-server.ts tcp/echo-client.ts\n",
-      );
-      assert.is(exitCode, 1);
-    } finally {
-      await fs.rm(copy, { recursive: true });
-    }
-  },
-);
+check("npm run demo names the pair that differs or hangs", async () => {
+  const copy = temporaryFolder();
+  for (const name of await fs.readdir(root))
+    if (name !== "node_modules" && name !== ".git")
+      await fs.cp(join(root, name), join(copy, name), { recursive: true });
+  await fs.symlink(join(root, "node_modules"), join(copy, "node_modules"));
+  const spoil = async (file: string, from: string, to: string) => {
+    const source = await fs.readFile(join(copy, file), "utf8");
+    assert.ok(source.includes(from));
+    await fs.writeFile(join(copy, file), source.replace(from, to));
+  };
+  await spoil("udp/client.ts", " *     HELLO", " *     Hello");
+  await spoil("tcp/echo-server.ts", "console.log(", "void (");
+  const { stdout, stderr, exitCode } = await run(
+    `cd ${copy} && npm run --silent demo udp/walk udp/client tcp/echo`,
+    "",
+    280_000,
+  );
+  assert.match(stdout, /printed "HELLO\\n", not "Hello\\n"/);
+  assert.match(stdout, /hung for \d+ ms: tsx tcp\/echo-server.ts/);
+  assert.match(stdout, /\n2 of 4 as their headers say/);
+  assert.is(
+    stderr,
+    "failed: udp/server.ts udp/client.ts, tcp/echo-server.ts tcp/echo-client.ts\n",
+  );
+  assert.is(exitCode, 1);
+});
 
 // Those of more than one program are what the demo runs, and its test.
 const servers = examples.filter(({ steps }) => steps.every((s) => s.server));
