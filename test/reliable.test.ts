@@ -193,7 +193,7 @@ check("udp/reliable-client.ts waits twice as long each time", async () => {
 });
 
 check("udp/reliable-client.ts learns how long a round trip takes", async () => {
-  // Replies take 200 ms, so once that is known, nothing is sent twice.
+  // Replies take 600 ms, so once that is known, nothing is sent twice.
   const slow = await udp();
   const requests: string[] = [];
   const replies: Promise<void>[] = [];
@@ -202,7 +202,7 @@ check("udp/reliable-client.ts learns how long a round trip takes", async () => {
     requests.push(line);
     datagram[0] = 2;
     replies.push(
-      setTimeout(line === "late" ? 900 : 200).then(() =>
+      setTimeout(line === "late" ? 2_700 : 600).then(() =>
         slow.send(datagram, port),
       ),
     );
