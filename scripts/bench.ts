@@ -20,9 +20,9 @@ import { execFileSync, fork } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { which } from "zx";
 import { runtimes } from "../test/runtimes.ts";
+import { commandLine, mistake } from "./command-line.ts";
 import type { Job, Order, Report } from "./load.ts";
 import { type Program, readyLine, run, start } from "./processes.ts";
 
@@ -57,7 +57,19 @@ interface Figure {
   fresh?: number;
 }
 
-const { quick, only, json, extra } = commandLine();
+const {
+  quick,
+  only,
+  json,
+  with: extra,
+} = commandLine({
+  options: {
+    quick: { type: "boolean", default: !!process.env.npm_config_quick },
+    only: { type: "string", default: "" },
+    json: { type: "string" },
+    with: { type: "string", multiple: true, default: [] },
+  },
+}).values;
 const ms = quick ? 30 : 250;
 const rounds = quick ? 2 : 3;
 const idle = quick ? 1000 : 10_000;
@@ -412,13 +424,14 @@ function tables() {
     return values.map(([what, unit, of], i) => {
       const results = [...rows].map(([candidate, list]) => {
         const rounds = list.map(of).sort((a, b) => a - b);
+        const n = rounds.length;
         const sum = (of: (round: Round) => number) =>
           list.reduce((sum, round) => sum + of(round), 0);
         const seconds = sum(({ seconds }) => seconds);
         const server = sum(({ server }) => server);
         return {
           candidate,
-          median: rounds[rounds.length >> 1]!,
+          median: (rounds[(n - 1) >> 1]! + rounds[n >> 1]!) / 2,
           min: rounds[0]!,
           max: rounds.at(-1)!,
           lost: sum(({ lost }) => lost),
@@ -494,25 +507,4 @@ function thousands(number: number) {
 function short(value: number) {
   if (!Number.isFinite(value)) return "-";
   return value >= 100 ? thousands(value) : value.toFixed(value < 10 ? 2 : 1);
-}
-
-function commandLine() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        quick: { type: "boolean", default: !!process.env.npm_config_quick },
-        only: { type: "string", default: "" },
-        json: { type: "string" },
-        with: { type: "string", multiple: true, default: [] },
-      },
-    });
-    return { ...values, extra: values.with };
-  } catch (error) {
-    return mistake((error as Error).message);
-  }
-}
-
-function mistake(message: string): never {
-  console.error(message.replaceAll("\n", " "));
-  process.exit(2);
 }

@@ -10,13 +10,24 @@ import { transformSync } from "@swc/wasm-typescript";
 import * as acorn from "acorn";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
-import { parseArgs } from "node:util";
 import { format } from "prettier";
 import { globby, quote } from "zx";
 import { ports } from "../shared/config.ts";
+import { commandLine } from "./command-line.ts";
 import { root } from "./processes.ts";
 
-const { name, to, js, force } = commandLine();
+const { values, positionals } = commandLine({
+  allowPositionals: true,
+  options: { js: { type: "boolean" }, force: { type: "boolean" } },
+});
+const [name = "", into, ...more] = positionals;
+if (!into || more.length)
+  fail("name an example and a folder: udp/echo-server.ts ../my-project", 2);
+// npm takes an option that stands before no "--" for its own, --js for --json.
+const { INIT_CWD = ".", npm_config_json, npm_config_force } = process.env;
+const to = path.resolve(INIT_CWD, into);
+const js = values.js ?? npm_config_json ?? /\.m?js$/.test(to);
+const force = values.force ?? npm_config_force;
 const files = await globby("{udp,tcp}/*.ts", { cwd: root });
 const examples = files.map(example);
 const chosen = examples
@@ -38,7 +49,7 @@ const copies = chosen.map((from) => ({
 try {
   for (const { copy } of copies)
     if (existsSync(copy) && !force)
-      throw new Error(`${relative(copy)} exists: --force overwrites it`);
+      throw new Error(`${relative(copy)} exists: -- --force overwrites it`);
   mkdirSync(folder, { recursive: true });
   for (const { from, copy } of copies) {
     let text = inPlace(withConstants(from), from);
@@ -216,30 +227,6 @@ function isModule({ source }: Example) {
 /** A path as it is written where the command was typed. */
 function relative(file: string) {
   return path.relative(process.env.INIT_CWD ?? process.cwd(), file);
-}
-
-function commandLine() {
-  try {
-    const { values, positionals } = parseArgs({
-      allowPositionals: true,
-      options: { js: { type: "boolean" }, force: { type: "boolean" } },
-    });
-    const [name, to, ...more] = positionals;
-    if (!name || !to || more.length)
-      throw new Error(
-        "name an example and a folder: udp/echo-server.ts ../my-project",
-      );
-    // npm takes an option that stands before no "--" for its own, --js for --json.
-    const { INIT_CWD = ".", npm_config_json, npm_config_force } = process.env;
-    return {
-      name,
-      to: path.resolve(INIT_CWD, to),
-      js: values.js ?? npm_config_json ?? /\.m?js$/.test(to),
-      force: values.force ?? npm_config_force,
-    };
-  } catch (error) {
-    return fail((error as Error).message, 2);
-  }
 }
 
 function fail(message: string, status: number): never {

@@ -7,8 +7,8 @@
  *     npm run demo -- --list
  */
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
 import { chalk } from "zx";
+import { commandLine, mistake } from "./command-line.ts";
 import {
   headers,
   play,
@@ -27,7 +27,10 @@ const most = 32;
 const files = ({ steps }: Transcript) =>
   [...new Set(steps.map(({ file }) => file))].join(" ");
 
-const { names, list } = commandLine();
+const { values, positionals: names } = commandLine({
+  allowPositionals: true,
+  options: { list: { type: "boolean" } },
+});
 // A server's own header shows it alone; its client's shows the two together.
 const all = (await headers()).filter(({ steps }) => !steps.at(-1)?.server);
 const chosen = all.filter(
@@ -35,8 +38,9 @@ const chosen = all.filter(
     !names.length || names.some((name) => files(transcript).includes(name)),
 );
 if (!chosen.length)
-  mistake(`no ${names.join(" ")} in ${all.map(files).join(" ")}`);
-if (list) {
+  mistake(`there is no ${names.join(" ")}: -- --list tells what there is`);
+// npm takes an option that stands before no "--" for its own.
+if (values.list ?? process.env.npm_config_list) {
   for (const transcript of chosen) console.log(files(transcript));
   process.exit();
 }
@@ -89,22 +93,4 @@ console.log(`${good} of ${chosen.length} as their headers say, ${seconds} s`);
 if (failed.length) {
   console.error(chalk.red(`failed: ${failed.join(", ")}`));
   process.exitCode = 1;
-}
-
-function commandLine() {
-  try {
-    const { values, positionals: names } = parseArgs({
-      allowPositionals: true,
-      options: { list: { type: "boolean" } },
-    });
-    // npm takes an option that stands before no "--" for its own.
-    return { names, list: values.list ?? process.env.npm_config_list };
-  } catch (error) {
-    return mistake((error as Error).message);
-  }
-}
-
-function mistake(message: string): never {
-  console.error(message);
-  process.exit(2);
 }

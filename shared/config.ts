@@ -61,11 +61,13 @@ export function config<Own extends Record<string, Value>>(
     }
     if (values.help) {
       console.log(`${header()}\n\nOptions:`);
-      for (const [name, { type, default: value }] of Object.entries(options)) {
-        const option = words.includes(name) ? `[--${name}]` : `--${name}`;
+      for (const [name, option] of Object.entries(options)) {
+        const { type, multiple, default: value } = option;
+        const dashed = words.includes(name) ? `[--${name}]` : `--${name}`;
         const word = type === "string" ? ` ${name.toUpperCase()}` : "";
+        const more = multiple ? "..." : "";
         const usual = `${value || ""}` ? `  (default ${value})` : "";
-        console.log(`  ${option}${word}${usual}`);
+        console.log(`  ${dashed}${word}${more}${usual}`);
       }
       process.exit();
     }
@@ -80,7 +82,8 @@ export function config<Own extends Record<string, Value>>(
     return Object.fromEntries(read);
   } catch (error) {
     // Some of Node's messages are several lines long.
-    console.error((error as Error).message.replaceAll("\n", " "));
+    const message = (error as Error).message.replaceAll("\n", " ");
+    console.error(`${message}: try --help`);
     process.exit(2);
   }
 }
@@ -109,7 +112,7 @@ function written(value: string | number | Address) {
 }
 
 /** The started file's header, as text. `tsx udp/server` starts a .ts, too. */
-function header() {
+export function header(): string {
   const file = process.argv[1]?.replace(/(\.ts)?$/, ".ts") ?? "";
   const [comment = ""] = readFileSync(file, "utf8").split(" */", 1);
   return comment

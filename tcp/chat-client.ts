@@ -3,8 +3,9 @@
  *
  * Unlike the other clients it listens and speaks at the same time, and neither
  * waits for the other. The traps: a chunk may hold three messages and a half;
- * and what arrives must not tear the line that is being typed. Deno has to be
- * given --allow-env=USER,USERNAME for the default name.
+ * and what arrives must not tear the line that is being typed. `/who` tells who
+ * is there, `/quit` leaves. Deno has to be given --allow-env=USER,USERNAME for
+ * the default name.
  *
  *     $ tsx tcp/chat-server.ts
  *     The chat server is ready on 127.0.0.1:12003
@@ -34,7 +35,7 @@ const user = process.env.USER ?? process.env.USERNAME ?? "guest";
 const { host, port, name } = config("chat", { name: user });
 const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 const trouble: Record<string, string> = {
-  ECONNREFUSED: `nothing answers on ${server}: start it with tsx tcp/chat-server.ts`,
+  ECONNREFUSED: `nothing answers on ${server}: start tsx tcp/chat-server.ts there`,
   ECONNRESET: `${server} has cut the connection`,
   ETIMEDOUT: `no answer from ${server} in time: try again`,
 };

@@ -96,7 +96,9 @@ server.on("connection", (connection) => {
   function join(wish: string) {
     // Nothing that cannot be seen, or one name might look like another.
     if (!/^(?!\/)[^\p{C}\p{Z}\p{DI}]{1,20}$/u.test(wish))
-      return connection.end("! a name has 1 to 20 visible characters\n");
+      return connection.end(
+        "! a name has 1 to 20 visible characters, no / first\n",
+      );
     if (members.has(wish))
       return connection.end("! that name is taken: choose another one\n");
     name = wish;

@@ -17,10 +17,12 @@ import { config } from "../shared/config.ts";
 
 const { host, port } = config("uppercase");
 const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+const cut = `${server} cut the connection before the reply was whole: try again`;
 const trouble: Record<string, string> = {
   ETIMEDOUT: `no reply from ${server} within 10 s: try again`,
-  ECONNREFUSED: `nothing answers on ${server}: start it with tsx tcp/server.ts`,
-  ECONNRESET: `${server} cut the connection before the reply was whole: try again`,
+  ECONNREFUSED: `nothing answers on ${server}: start tsx tcp/server.ts there`,
+  ECONNRESET: cut,
+  EPIPE: cut,
 };
 const terminal = process.stdin.isTTY && process.stderr.isTTY;
 const prompt = terminal ? "A lowercase sentence: " : "";

@@ -24,13 +24,14 @@ if (!URL.canParse(url, base))
 const to = new URL(url, base);
 if (to.protocol !== "http:" || to.username || to.password)
   fail(`only http: is spoken here, with no password: try ${base}/path`, 2);
-
 const server = `${to.hostname}:${to.port || 80}`;
 const wrong = `${server} sent what is no HTTP reply: try another port`;
+const cut = `${server} cut the connection before the reply was whole: try again`;
 const trouble: Record<string, string> = {
   ETIMEDOUT: `no reply from ${server} within 10 s: try again`,
-  ECONNREFUSED: `nothing answers on ${server}: start it with tsx tcp/http-server.ts`,
-  ECONNRESET: `${server} cut the connection before the reply was whole: try again`,
+  ECONNREFUSED: `nothing answers on ${server}: start tsx tcp/http-server.ts there`,
+  ECONNRESET: cut,
+  EPIPE: cut,
 };
 const { stdout } = process;
 stdout.on("error", () => process.exit(1)); // as in: client | head -1

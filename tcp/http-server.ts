@@ -1,9 +1,9 @@
 /**
  * HTTP server over TCP: answers GET and HEAD with the request that it has read.
  *
- * A connection brings many. The trap: where two programs see different ends of
- * one, what is a body here is a request there; so what can be read in two ways is
- * refused (numbers are RFC 9112's). A head or silence may take limit seconds.
+ * A connection brings many requests. The trap: where two programs see different
+ * ends of one, what is a body here is a request there; so what can be read in two
+ * ways is refused. A client has limit seconds for a head, and between requests.
  *
  *     $ tsx tcp/http-server.ts
  *     The HTTP server is ready on 127.0.0.1:8080
@@ -29,7 +29,7 @@ server.listen(port, host, () => {
 const most = 16_384; // bytes of a head, or of trailers
 const request = /^([!#$%&'*+.^`|~\w-]+ [!-~]+) HTTP\/(\d)\.(?:(0)|\d)\r\n/;
 const target = /^(\S+ (\/|\w+:\/\/[^/?#])[^#]*|OPTIONS \*|CONNECT [^/]+:\d+)$/;
-// No space before the colon, no folded line, no control character (5.1, 5.2).
+// No space before the colon, no folded line, no control character (RFC 9112, 5).
 const fields = /^([!#$%&'*+.^`|~\w-]+:[\t -~\x80-\xff]*\r\n)*\r\n$/;
 // An empty line ends them. So does a bare LF, which then is refused (2.2).
 const end = /^(\r\n|[^]*?(\r\n\r\n|(?<!\r)\n))/;

@@ -34,7 +34,7 @@ const endpoint = ({ address, port }: { address: string; port: number }) =>
   `${isIPv6(address) ? `[${address}]` : address}:${port}`;
 const target = endpoint(options.to);
 if (target === endpoint({ address: host, port }))
-  fail(`${target} is the relay itself: give one of them another port`, 2);
+  fail(`${target} is the relay itself: give it or its target another port`, 2);
 process.stdout.on("error", () => process.exit(1)); // as in: relay | head -1
 
 const each = {

@@ -26,7 +26,7 @@ const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 const cut = `${server} cut the connection before the reply was whole: try again`;
 const trouble: Record<string, string> = {
   ETIMEDOUT: `no reply from ${server} within 10 s: try again`,
-  ECONNREFUSED: `nothing answers on ${server}: start it with tsx tcp/smtp-server.ts`,
+  ECONNREFUSED: `nothing answers on ${server}: start tsx tcp/smtp-server.ts there`,
   ECONNRESET: cut,
   EPIPE: cut,
   EPROTO: `${server} does not speak SMTP: try another host or port`,
@@ -37,7 +37,7 @@ const wrong = [from, ...to].find(
 );
 if (wrong !== undefined) {
   console.error(
-    `${JSON.stringify(wrong)} is no address: give ada@example.test`,
+    `${JSON.stringify(wrong)} is no address: give one like ada@example.test`,
   );
   process.exit(2);
 }

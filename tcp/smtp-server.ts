@@ -27,7 +27,6 @@ server.listen(port, host, () => {
   console.log(`The SMTP server is ready on ${endpoint(address)}`);
 });
 process.stdout.on("error", () => process.exit(1)); // as in: server | head -1
-
 const largest = 10_000_000;
 const tooLarge = `552 a mail has at most ${largest} bytes`;
 const extensions = `PIPELINING\r\n250-SIZE ${largest}\r\n250 8BITMIME`;
@@ -90,8 +89,9 @@ server.on("connection", (connection) => {
     const bytes = kept.subarray(0, length - 2);
     matched = length = 0;
     if (stage < 4) return good && obey(bytes.toString("latin1").trimEnd());
-    // What came from the network must not steer the terminal.
-    const text = `${bytes}`.replace(/(?!\t|(?<=\r)\n)\p{Cc}/gu, "");
+    // What came from the network must not steer the terminal; a lone LF shows.
+    const shown = `${bytes}`.replace(/(?<!\r)\n/g, "␊");
+    const text = shown.replace(/(?!\t|(?<=\r)\n)\p{Cc}/gu, "");
     const head = `mail from ${from} to ${to.join(", ")}, ${bytes.length} bytes`;
     if (good) console.log(`${head}\n${text}`.replace(/\n$/, ""));
     reply(good ? "250 printed" : tooLarge);

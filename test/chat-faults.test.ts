@@ -155,7 +155,9 @@ check(
     const ended = once(rude.socket, "end");
     rude.socket.write("a b\n/who\nhello\n");
     await ended;
-    assert.equal(rude.lines, ["! a name has 1 to 20 visible characters"]);
+    assert.equal(rude.lines, [
+      "! a name has 1 to 20 visible characters, no / first",
+    ]);
     assert.not.ok(tcp.lines.includes("* /who joined"));
   },
 );

@@ -34,7 +34,7 @@ for (const { file, options, words } of rounds)
     const result = await run(`${node} ${file} ${options}`);
     assert.is(result.stdout, "");
     assert.ok(result.stderr.includes(words), result.stderr);
-    assert.match(result.stderr, /^.+\n$/);
+    assert.match(result.stderr, /^.+: try --help\n$/);
     assert.is(result.exitCode, 2);
   });
 
@@ -86,6 +86,16 @@ check("options that may be words say so in --help", async () => {
     "  [--type] TYPE  (default A)",
   ]);
 });
+
+for (const script of ["demo", "copy", "bench"])
+  check(`npm run ${script} -- --help prints its header`, async () => {
+    const result = await run(`npm run --silent ${script} -- --help`);
+    const source = readFileSync(join(root, `scripts/${script}.ts`), "utf8");
+    const comment = `/**\n${result.stdout}`.trimEnd().replaceAll("\n", "\n * ");
+    const bare = (text: string) => text.replaceAll(/ +$/gm, "");
+    assert.ok(bare(source).startsWith(`${bare(comment)}\n */`), comment);
+    assert.is(result.exitCode, 0);
+  });
 
 check("tsx udp/server --help works without the ending, too", async () => {
   const { stdout } = await run("tsx udp/server --help");

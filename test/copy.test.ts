@@ -87,8 +87,8 @@ check("a copy is a module in any folder", async () => {
     await copy(`udp/client.ts ${to} --js`);
     assert.equal(fs.readdirSync(to).sort(), [...copies].sort());
     const text = (name: string) => fs.readFileSync(join(to, name), "utf8");
-    assert.match(text(copies[0]!), `start it with tsx ${copies[1]}`);
-    assert.match(text(copies[2]!), /start it with node server\.m?js/);
+    assert.match(text(copies[0]!), `start tsx ${copies[1]} there`);
+    assert.match(text(copies[2]!), /start node server\.m?js/);
   }
 });
 
@@ -123,7 +123,7 @@ check("copy overwrites nothing without --force", async () => {
   fs.writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   const refused = await copy(`udp/echo ${folder}`);
   assert.is(refused.stdout, "");
-  assert.match(refused.stderr, /^\S+echo-client.ts exists: --force .*\n$/);
+  assert.match(refused.stderr, /^\S+echo-client.ts exists: -- --force .*\n$/);
   assert.is(refused.exitCode, 1);
   assert.is(fs.readFileSync(to, "utf8"), "mine");
   assert.not.ok(fs.existsSync(join(folder, "echo-server.ts")));

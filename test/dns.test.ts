@@ -287,7 +287,7 @@ check("udp/dns-client.ts tells what is no answer", async () => {
     [`${"abcdefg.".repeat(32)}test`]: [/ is no name: .*\n$/, 2],
     "example.test FOO": [/^there is no type FOO: .*\n$/, 2],
     "example.test TYPE65536": [/^there is no type TYPE65536: .*\n$/, 2],
-    "example.test A more": [/^Unexpected argument 'more'\n$/, 2],
+    "example.test A more": [/^Unexpected argument 'more': try --help\n$/, 2],
   };
   await Promise.all(
     Object.entries(outcomes).map(async ([words, [line, status]]) => {
@@ -387,7 +387,7 @@ check("udp/dns-client.ts asks three times", async () => {
   const refused = await run(`${client} --host ${host} --port ${closed}`);
   assert.match(
     refused.stderr,
-    /^nothing answers on .* tsx udp\/dns-server.ts\n$/,
+    /^nothing answers on .* tsx udp\/dns-server.ts there\n$/,
   );
   assert.is(refused.exitCode, 1);
 });

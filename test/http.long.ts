@@ -724,6 +724,16 @@ check(`${clientFile} says which URLs it does not take`, async () => {
   }
 });
 
+check(`${clientFile} says that nobody waits for its request`, async () => {
+  const port = await listen((connection) => connection.destroy());
+  // It is told so as it writes, or as it reads.
+  const all = Array.from({ length: 10 }, () => fetch(`--port ${port}`));
+  for (const { stderr, exitCode } of await Promise.all(all)) {
+    assert.match(stderr, /^127.0.0.1:\d+ cut the connection .+\n$/);
+    assert.is(exitCode, 1);
+  }
+});
+
 check(`${clientFile} says that nobody answers`, async () => {
   const [host, port] = await nobody(clientFile);
   for (const words of [
@@ -733,7 +743,7 @@ check(`${clientFile} says that nobody answers`, async () => {
     const { stderr, exitCode } = await fetch(words);
     assert.is(
       stderr,
-      `nothing answers on ${host}:${port}: start it with tsx ${serverFile}\n`,
+      `nothing answers on ${host}:${port}: start tsx ${serverFile} there\n`,
     );
     assert.is(exitCode, 1);
   }

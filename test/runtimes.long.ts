@@ -142,7 +142,7 @@ const rows: Record<string, (runtime: Runtime) => Promise<string>> = {
       const here = `127.0.0.1:${client.address().port}`;
       const cell = await Promise.race([
         ask(client, "hello").then(() => ""),
-        server.line(RegExp(`${here}$`)).then(() => "costs another its reply"),
+        server.line(RegExp(`${here}$`)).then(() => "another gets no reply"),
       ]);
       if (cell) return cell;
     }

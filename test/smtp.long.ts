@@ -289,7 +289,7 @@ check(`${file} prints no control character`, async () => {
     `${head} ${bytes} bytes`,
     "naïve ß\t😀",
     "[31mred",
-    "abc",
+    "a␊bc",
     "",
     "end",
   ]);
@@ -794,7 +794,7 @@ check(
     const result = await client(port, `--host ${host}`, "Hello\n");
     assert.is(
       result.stderr,
-      `nothing answers on ${host}:${port}: start it with tsx ${file}\n`,
+      `nothing answers on ${host}:${port}: start tsx ${file} there\n`,
     );
     assert.is(result.exitCode, 1);
     const unknown = await client(1, "--host unknown.invalid", "Hello\n");

@@ -93,7 +93,7 @@ for (const { server: file, client } of [...pairs.udp, reliable, ...pairs.tcp]) {
     assert.is(result.stdout, "");
     assert.is(
       result.stderr,
-      `nothing answers on ${host}:${port}: start it with tsx ${file}\n`,
+      `nothing answers on ${host}:${port}: start tsx ${file} there\n`,
     );
     assert.is(result.exitCode, 1);
   });

@@ -173,6 +173,17 @@ for (const { server: file, client: clientFile, answer } of pairs.tcp) {
     "ss",
   );
 
+  check(`${clientFile} says so if nobody waits for all of it`, async () => {
+    const port = await listen((connection) => connection.destroy());
+    const result = await run(
+      `${node} ${clientFile} --port ${port}`,
+      "x".repeat(10_000_000),
+    );
+    assert.is(result.stdout, "");
+    assert.match(result.stderr, /^127.0.0.1:\d+ cut the connection .*\n$/);
+    assert.is(result.exitCode, 1);
+  });
+
   check(`${clientFile} opens a connection for each line`, async () => {
     // Each line goes back byte by byte, when its connection's half has ended.
     const port = await listen(async (connection) => {

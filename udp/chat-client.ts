@@ -3,8 +3,8 @@
  *
  * With no connection, a client asks to join until it is answered, says `/here`
  * every 5 s, and takes 15 s of silence for the end. The trap: a message is sent
- * once, and whoever misses it does not know. chat-server.ts has the commands.
- * Deno has to be given --allow-env=USER,USERNAME for the default name.
+ * once, and whoever misses it does not know. `/who` tells who is there, `/quit`
+ * leaves. Deno has to be given --allow-env=USER,USERNAME for the default name.
  *
  *     $ tsx udp/chat-server.ts
  *     The chat server is ready on 127.0.0.1:12003
@@ -35,7 +35,7 @@ const user = process.env.USER ?? process.env.USERNAME ?? "guest";
 const { host, port, name } = config("chat", { name: user });
 const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 const trouble: Record<string, string> = {
-  ECONNREFUSED: `nothing answers on ${server}: start it with tsx udp/chat-server.ts`,
+  ECONNREFUSED: `nothing answers on ${server}: start tsx udp/chat-server.ts there`,
 };
 const { stdin, stdout } = process;
 const terminal = stdin.isTTY && stdout.isTTY;

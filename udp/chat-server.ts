@@ -2,11 +2,11 @@
  * Chat server over UDP: passes what each member says to all others.
  *
  * A datagram is a message, so nothing must be taken apart. But nobody connects
- * or hangs up: one says `/join ada`, is asked for a word, `? x7Qz`, and says
- * `/join ada x7Qz`. That is the trap: without it, anyone could let a stranger
- * join, who is then sent all that is said. `/here` is answered with `here`, and
- * 15 s of silence mean that one has left; so does `/quit`, answered with `bye`.
- * What is lost stays lost. `nc -u 127.0.0.1 12003` is a client, too.
+ * or hangs up: a client says `/join ada`, is told a word, `? x7Qz`, and says
+ * `/join ada x7Qz`. The trap is a forged address: without the word, anyone could
+ * have a stranger sent all that is said. `/here` is answered with `here`, and
+ * 15 s of silence mean that a member has left; so does `/quit`, answered with
+ * `bye`. `/who` tells who is there. What is lost stays lost. `nc -u` is a client.
  *
  *     $ tsx udp/chat-server.ts
  *     The chat server is ready on 127.0.0.1:12003
@@ -92,7 +92,7 @@ function join(line: string, { address, port }: Address) {
 
   // Nothing that cannot be seen, or one name might look like another.
   if (!/^(?!\/)[^\p{C}\p{Z}\p{DI}]{1,20}$/u.test(name))
-    return send("! a name has 1 to 20 visible characters", client);
+    return send("! a name has 1 to 20 visible characters, no / first", client);
   for (const member of members.values())
     if (member.name === name)
       return send("! that name is taken: choose another one", client);

@@ -21,7 +21,7 @@ const { host, port } = config("uppercase");
 const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 const trouble: Record<string, string> = {
   ABORT_ERR: `no reply from ${server} within 2 s: try again`,
-  ECONNREFUSED: `nothing answers on ${server}: start it with tsx udp/server.ts`,
+  ECONNREFUSED: `nothing answers on ${server}: start tsx udp/server.ts there`,
   EMSGSIZE: `the line is too long for a datagram to ${server}: send less`,
 };
 const terminal = process.stdin.isTTY && process.stderr.isTTY;

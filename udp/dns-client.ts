@@ -3,7 +3,7 @@
  *
  * The traps: a reply can be forged, so the identifier is random, and the question
  * must come back with it; and a name in a reply may point to an earlier one, and
- * so round in a circle. Sections without a name are RFC 1035's.
+ * so round in a circle.
  *
  *     $ tsx udp/dns-server.ts
  *     The DNS server is ready on 127.0.0.1:5300
@@ -24,7 +24,8 @@ const types = { A: 1, NS: 2, CNAME: 5, PTR: 12, MX: 15, TXT: 16, AAAA: 28 };
 const words = new Map(Object.entries(types));
 const wanted =
   words.get(type.toUpperCase()) ?? Number(/^type(\d+)$/i.exec(type)?.[1]);
-if (!(wanted < 65536)) fail(`there is no type ${type}: try MX, or TYPE15`, 2);
+if (!(wanted < 65536))
+  fail(`there is no type ${type}: try ${[...words.keys()]}, TYPE15`, 2);
 process.stdout.on("error", () => process.exit(1)); // as in: client | head -1
 const dotted = name.replace(/\.?$/, ".").replace(/^\.$/, "");
 if (!/^([!--/-~]{1,63}\.)*$/.test(dotted) || dotted.length > 254)
@@ -41,7 +42,7 @@ const query = Buffer.of(...id, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, ...asked, ...opt);
 const client = createSocket(isIPv6(host) ? "udp6" : "udp4");
 client.on("error", ({ code }: NodeJS.ErrnoException) => {
   if (code === "ECONNREFUSED")
-    fail(`nothing answers on ${server}: start it with tsx udp/dns-server.ts`);
+    fail(`nothing answers on ${server}: start tsx udp/dns-server.ts there`);
   fail(`cannot reach ${server} (${code}): try another host or port`);
 });
 let tries = 0;
@@ -67,7 +68,7 @@ client.on("message", (reply) => {
   if (reply[2]! & 2) fail(`the reply is cut: ask for all of it over TCP`);
 });
 
-/** The answers, as a zone file has them (5.1). */
+/** The answers, as a zone file has them (RFC 1035, 5.1). */
 function read(reply: Buffer) {
   const malformed = () => fail(`malformed reply from ${server}`);
   let at = 12 + asked.length;

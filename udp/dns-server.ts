@@ -15,7 +15,7 @@ import { isIPv6 } from "node:net";
 import { config } from "../shared/config.ts";
 
 const { host, port } = config("dns");
-/** Numbers have their high byte first, texts their length; names, labels (3.1). */
+// A number's high byte comes first, and a label's length (RFC 1035, 3.1).
 const two = (n: number) => [n >> 8, n & 255];
 const counted = (text: string) => [text.length, ...Buffer.from(text)];
 const encoded = (name: string) => [...name.split(".").flatMap(counted), 0];

@@ -1,10 +1,11 @@
 /**
  * UDP relay: draws each datagram between client and server, and loses some.
  *
- * drop 1,3, duplicate 2 and delay 4:300 name them by their number, and hold the
- * fourth for 300 ms; loss 0.3 takes 30%, the same for a seed every time. A ✗ is
- * where one ended, a … where one waits. The trap: no connection tells whose a
- * reply is. So each client has a socket here, until a minute of silence.
+ * It counts the datagrams of both sides. drop 1,3 loses the first and the third,
+ * duplicate 2 doubles the second, delay 4:300 holds the fourth for 300 ms; loss
+ * 0.3 loses 30%, for one seed always the same. A ✗ is where one ended, a … where
+ * one waits. The trap: no connection tells whose a reply is. So each client has
+ * a socket here, until a minute of silence.
  *
  *     $ tsx udp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
@@ -36,7 +37,7 @@ const endpoint = ({ address, port }: { address: string; port: number }) =>
   `${isIPv6(address) ? `[${address}]` : address}:${port}`;
 const target = endpoint(options.to);
 if (target === endpoint({ address: host, port }))
-  fail(`${target} is the relay itself: give one of them another port`, 2);
+  fail(`${target} is the relay itself: give it or its target another port`, 2);
 const tell = (error: Error | null) =>
   error && console.error(`between a client and ${target}: ${error.message}`);
 process.stdout.on("error", () => process.exit(1)); // as in: relay | head -1
@@ -84,7 +85,6 @@ async function pass(message: Buffer, client: Client, up: boolean) {
   clients.set(endpoint(client), client);
   client.silence.refresh();
   await client.connected;
-
   const hash = createHash("sha256").update(`${seed} ${n}`).digest();
   if (listed(drop, n) || hash.readUInt32BE() < loss * 2 ** 32)
     return draw(message, client, up, n, "✗");

@@ -5,7 +5,8 @@
  * What is not answered in time is sent again. The reply brings back when its
  * request was sent, so the round-trip time is known after a retransmission, too.
  * The trap is to flood a busy network: each try waits twice as long as the last,
- * from floor to ceiling milliseconds. reliable-server.ts has the format.
+ * within floor and ceiling (milliseconds), and the first of all a second.
+ * reliable-server.ts has the format.
  *
  *     $ tsx udp/reliable-server.ts
  *     The reliable server is ready on 127.0.0.1:12002
@@ -31,7 +32,7 @@ const options = { tries: 20, floor: 10, ceiling: 1000 };
 const { host, port, tries, floor, ceiling } = config("reliable", options);
 const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 const trouble: Record<string, string> = {
-  ECONNREFUSED: `nothing answers on ${server}: start it with tsx udp/reliable-server.ts`,
+  ECONNREFUSED: `nothing answers on ${server}: start tsx udp/reliable-server.ts there`,
   EMSGSIZE: `the line is too long for a datagram to ${server}: send less`,
 };
 const terminal = process.stdin.isTTY && process.stderr.isTTY;
