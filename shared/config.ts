@@ -83,7 +83,8 @@ export function config<Own extends Record<string, Value>>(
   } catch (error) {
     // Some of Node's messages are several lines long.
     const message = (error as Error).message.replaceAll("\n", " ");
-    console.error(`${message}: try --help`);
+    const asked = process.argv.includes("--help"); // and Deno may not read it
+    console.error(asked ? message : `${message}: try --help`);
     process.exit(2);
   }
 }
