@@ -73,6 +73,8 @@ export function config<Own extends Record<string, Value>>(
     }
     if (!/^\d+$/.test(`${values.port}`) || Number(values.port) > 65535)
       throw new Error("--port takes a whole number from 0 to 65535");
+    if (values.port === "0" && /client(\.ts)?$/.test(process.argv[1] ?? ""))
+      throw new Error("--port 0 is any free port, and only a server takes one");
     const read = Object.entries(defaults).map(([name, like]) => {
       const value = values[name];
       if (typeof like === "boolean") return [name, value];

@@ -63,7 +63,8 @@ try {
     if (!fields.test(head.slice(status.length))) fail(wrong, 1);
   }
   console.error(`HTTP/${visible(status)}`);
-  if (of("location")) console.error(`not followed${visible(of("location"))}`);
+  if (/^3/.test(code) && of("location"))
+    console.error(`not followed${visible(of("location"))}`);
   let ends = `${of("content-length")}/${of("transfer-encoding")}`;
   if (/204|304/.test(code)) ends = ":0/";
   const [, length, chunked] = framing.exec(ends) ?? fail(wrong, 1);

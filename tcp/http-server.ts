@@ -41,32 +41,34 @@ const chunk = /^([\da-f]{1,8})[\t ]*(;[\t -~\x80-\xff]*)?\r\n$/i;
 server.on("connection", async (connection) => {
   let rest = ""; // what has come and is not used yet
   let method = ""; // of the last request, until another begins
+  let bare = false; // a reply to HEAD is a head only
   const timer = setTimeout(late, Math.min(limit * 1000, 2 ** 31 - 1));
   connection.setEncoding("latin1"); // a character for each byte
-  connection.on("end", () => connection.end());
+  connection.on("end", () => connection.emit("readable"));
   connection.on("close", () => clearTimeout(timer));
   connection.on("error", ({ message }) => {
     console.error(`a client is gone: ${message}`);
   });
   const bad = () => reply("400 Bad Request");
   for (;;) {
-    rest = (await upTo(/^[^]/, 1)) + rest;
-    timer.refresh(); // and not again before the head is whole
-    method = "";
+    await upTo(/^(?=[^])/, 1);
+    if (method) timer.refresh(); // and not again before the head is whole
+    [method, bare] = ["", false];
     const head = await upTo(end, most);
     if (head === "\r\n") continue; // 2.2
     if (head.length === most)
       await reply(/\n/.test(head) ? "431 Head Too Large" : "414 URI Too Long");
     const [top, line = "", major, old] = request.exec(head) ?? (await bad());
-    if (!target.test(line) || !fields.test(head.slice(top.length))) await bad();
+    bare = line.startsWith("HEAD ");
     if (major !== "1") await reply("505 HTTP Version Not Supported");
+    if (!target.test(line) || !fields.test(head.slice(top.length))) await bad();
     const of = (name: string) =>
       head.match(RegExp(`(?<=^${name}):.*$`, "gim"))?.join() ?? "";
     const ends = `${of("content-length")}/${of("transfer-encoding")}`;
     const [, length = 0, chunked] = framing.exec(ends) ?? (await bad());
     if (old && chunked) await bad(); // 6.1
     if (!authority.test(of("host") || (old ? ":" : ""))) await bad(); // 3.2
-    if (!old && /100-continue/i.test(of("expect")))
+    if (!old && /^:[\t ]*100-continue[\t ]*$/i.test(of("expect")))
       connection.write("HTTP/1.1 100 Continue\r\n\r\n");
     await skip(Number(length));
     for (let size = chunked ? 1 : 0; size;) {
@@ -75,7 +77,8 @@ server.on("connection", async (connection) => {
       if (size && (await upTo(/^\r?\n/, 2)) !== "\r\n") await bad();
     }
     if (chunked && !fields.test(await upTo(end, most))) await bad();
-    const last = (old ? /^(?!.*keep-alive)/i : /close/i).test(of("connection"));
+    const wish = `${old}${of("connection")}`; // 0: HTTP/1.0, which ends by itself
+    const last = /\bclose\b|^0(?!.*\bkeep-alive\b)/i.test(wish);
     [method = ""] = line.split(" ");
     const known = /^(GET|HEAD)$/.test(method);
     await reply(known ? "200 OK" : "405 Method Not Allowed", head, last);
@@ -84,6 +87,7 @@ server.on("connection", async (connection) => {
   /** What matches, once it has come, or else as much as may come without. */
   async function upTo(mark: RegExp, most: number) {
     while (rest.length < most && !mark.test(rest)) {
+      if (connection.readableEnded) connection.end();
       await new Promise((come) => connection.once("readable", come));
       rest += connection.read() ?? "";
     }
@@ -104,7 +108,7 @@ server.on("connection", async (connection) => {
       `HTTP/1.1 ${status}\r\nDate: ${new Date().toUTCString()}\r\n` +
       "Content-Type: text/plain; charset=utf-8\r\nAllow: GET, HEAD\r\n" +
       `Connection: ${last ? "close" : "keep-alive"}\r\n` +
-      `Content-Length: ${text.length}\r\n\r\n${method === "HEAD" ? "" : text}`;
+      `Content-Length: ${text.length}\r\n\r\n${bare ? "" : text}`;
     return new Promise<never>((taken) => {
       if (!last) return connection.write(head, "latin1", taken as () => void);
       // It is read on, with nobody listening: a reset would undo this (9.6).

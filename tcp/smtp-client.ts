@@ -62,8 +62,9 @@ try {
   let extensions = await say(`EHLO ${here}\r\n`, "25");
   if (extensions.startsWith("5"))
     extensions = await say(`HELO ${here}\r\n`, "2");
-  const eight =
-    /[\x80-\xff]/.test(mail) && /^250[ -]8BITMIME\s*$/im.test(extensions);
+  const eight = /[\x80-\xff]/.test(mail);
+  if (eight && !/^250[ -]8BITMIME\s*$/im.test(extensions))
+    throw new Error(`${server} takes plain ASCII only`, { cause: "refused" });
   await say(`MAIL FROM:<${from}>${eight ? " BODY=8BITMIME" : ""}\r\n`, "2");
   for (const address of to) await say(`RCPT TO:<${address}>\r\n`, "2");
   await say("DATA\r\n", "3");
@@ -98,6 +99,7 @@ async function* replies() {
       // What came from the network must not steer the terminal.
       reply.push(line.replace(/(?!\t)\p{Cc}/gu, ""));
       if (!/^[2-5]\d\d([ -]|\s*$)/.test(line)) throw new Error("EPROTO");
+      if (!reply[0]!.startsWith(line.slice(0, 3))) throw new Error("EPROTO");
       if (line[3] === "-") continue;
       yield reply.join("\n");
       reply = [];

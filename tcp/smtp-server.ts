@@ -17,6 +17,7 @@ const endpoint = ({ address, port }: { address: string; port: number }) =>
 
 const server = createServer({ allowHalfOpen: true }); // for printf … | nc -N …
 server.maxConnections = 100; // each may hold a mail of the largest size
+server.on("drop", () => console.error("a client too many is turned away"));
 server.on("error", ({ code }: NodeJS.ErrnoException) => {
   const address = endpoint({ address: host, port });
   console.error(`cannot bind ${address} (${code}): try another port or host`);
@@ -27,7 +28,7 @@ server.listen(port, host, () => {
   console.log(`The SMTP server is ready on ${endpoint(address)}`);
 });
 process.stdout.on("error", () => process.exit(1)); // as in: server | head -1
-const largest = 10_000_000;
+const largest = 1_000_000;
 const tooLarge = `552 a mail has at most ${largest} bytes`;
 const extensions = `PIPELINING\r\n250-SIZE ${largest}\r\n250 8BITMIME`;
 const parameters = /^MAIL( +(SIZE=\d{1,20}|BODY=(7BIT|8BITMIME)))*$/i; // RFC 1870, 6152
@@ -64,7 +65,7 @@ server.on("connection", (connection) => {
   });
   connection.on("drain", () => connection.resume());
   connection.on("end", () => connection.end());
-  connection.setTimeout(idle * 1000, () => {
+  connection.setTimeout(Math.min(idle * 1000, 2 ** 31 - 1), () => {
     if (connection.writableLength || connection.writableEnded)
       connection.destroy(new Error(`it does nothing for ${idle} s`));
     else connection.end(`421 you do nothing for ${idle} s: good-bye\r\n`);

@@ -38,6 +38,18 @@ for (const { file, options, words } of rounds)
     assert.is(result.exitCode, 2);
   });
 
+check("no client takes port 0", async () => {
+  const clients = files.filter((file) => file.endsWith("client.ts"));
+  assert.is(clients.length, 10);
+  await Promise.all(
+    clients.map(async (file) => {
+      const result = await run(`${node} ${file} --port 0`);
+      assert.match(result.stderr, /^--port 0 is any free port, .+\n$/, file);
+      assert.is(result.exitCode, 2);
+    }),
+  );
+});
+
 for (const file of [
   "udp/server.ts",
   "udp/walkthrough.ts",

@@ -41,6 +41,8 @@ meet(
       "example.test MX": "NOERROR aa 2 0",
       "mail.example.test A": "NOERROR aa 1 0",
       "example.test SRV": "NOERROR aa 0 1",
+      "example.test SOA": "NOERROR aa 1 0",
+      "example.test ANY +notcp": "NOERROR aa 6 0",
       "mail.example.test TXT": "NOERROR aa 0 1",
       "nothing.example.test A": "NXDOMAIN aa 0 1",
       "ample.test A": "REFUSED 0 0",
@@ -281,7 +283,7 @@ check("udp/dns-client.ts tells what is no answer", async () => {
       1,
     ],
     "example.com": [/^REFUSED for example.com, says \S+\n$/, 1],
-    "mail.example.test MX": [/^mail.example.test has no MX record\n$/, 0],
+    "mail.example.test MX": [/^\S+ has no MX of mail.example.test\n$/, 0],
     "a..test": [/^a..test is no name: .*\n$/, 2],
     [`${"a".repeat(64)}.test`]: [/ is no name: .*\n$/, 2],
     [`${"abcdefg.".repeat(32)}test`]: [/ is no name: .*\n$/, 2],
@@ -317,6 +319,18 @@ check("udp/dns-client.ts takes nothing but the reply", async () => {
       new Promise((sent) => from.send(bytes, port, sent));
     await send(reply((bytes) => bytes[1]!++)); // another identifier
     await send(reply((bytes) => bytes[13]!++)); // another question
+    await send(
+      reply((bytes) => {
+        bytes[3]! += 3; // NXDOMAIN
+        bytes[13]!++;
+      }),
+    );
+    await send(
+      reply((bytes) => {
+        bytes[2]! |= 0x28; // another operation
+        bytes[44]!++;
+      }),
+    );
     await send(reply((bytes) => (bytes[2]! &= 0x7f))); // a query
     await send(reply(() => {}).subarray(0, 11));
     await send(
@@ -370,6 +384,27 @@ check("udp/dns-client.ts follows no circle, and reads not beyond", async () => {
       assert.is(result.exitCode, name === "to the terminal" ? 0 : 1, name);
     }),
   );
+});
+
+check("udp/dns-client.ts follows no endless chain of pointers", async () => {
+  // The data of a first record; each pointer leads to the one before it.
+  const data = [0, 0];
+  for (let to = 41; to < 16_041; to += 2) data.push(0xc0 | (to >> 8), to & 255);
+  const size = [data.length >> 8, data.length & 255];
+  const first = [0, 0xff, 0, 0, 1, 0, 0, 0, 0, ...size, ...data];
+  const second = [...data.slice(-2), 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4];
+  const fake = await udp();
+  fake.on("message", (query, { port }) => {
+    const head = [query.readUInt16BE(0), 0x8180, 1, 2, 0, 0];
+    fake.send(message(head, question, first, second), port);
+  });
+  const result = await run(`${client} --port ${fake.address().port}`);
+  assert.is(result.stdout, "");
+  assert.is(
+    result.stderr,
+    `malformed reply from 127.0.0.1:${fake.address().port}\n`,
+  );
+  assert.is(result.exitCode, 1);
 });
 
 check("udp/dns-client.ts asks three times", async () => {

@@ -110,6 +110,8 @@ check(`${serverFile} keeps a connection, or closes it, as asked`, async () => {
     [get("/", "Connection: x", "connection:CLOSE") + after]: 1,
     [old + after]: 1,
     [stays + old + after]: 2,
+    [stays.replace("Keep", "close, Keep") + after]: 1,
+    [get("/", "Connection: unclosed") + close]: 2,
   };
   for (const [request, answered] of Object.entries(requests)) {
     const found = replies(await say(server.port, request));
@@ -131,6 +133,47 @@ check(
     );
   },
 );
+
+check(
+  `${serverFile} answers all that a client asks before it ends its half`,
+  async () => {
+    const own = await serve(serverFile);
+    const result = await run(`python3 test/pipeline.py ${own.port}`);
+    assert.is(result.exitCode, 0);
+    const counts = result.stdout.trim().split("\n");
+    assert.is(counts.length, 10);
+    for (const count of counts) assert.match(count, /^(\d+) of \1$/);
+  },
+  "python3",
+);
+
+check(`${serverFile} takes empty lines for no request`, async () => {
+  assert.equal(statuses(await say(server.port, `\r\n\r\n${close}`)), [200]);
+  const connection = await connect(quick.port);
+  const received = connection.toArray();
+  let left = 80;
+  const timer = setInterval(() => {
+    if (left--) connection.write("\r\n");
+    else connection.end();
+  }, 100);
+  connection.once("end", () => clearInterval(timer));
+  assert.equal(statuses(Buffer.concat(await received)), [408]);
+});
+
+check(`${serverFile} sends no body to a HEAD that it refuses`, async () => {
+  for (const request of [
+    "HEAD / HTTP/1.1\r\n\r\n",
+    get("/").replace("GET", "HEAD").replace("1.1", "2.0"),
+    get("/", "X : y").replace("GET", "HEAD"),
+  ]) {
+    const [refusal] = replies(await say(server.port, request), 0);
+    assert.ok(refusal!.status >= 400);
+  }
+  // What follows a HEAD has a body again.
+  const head = get("/").replace("GET", "HEAD");
+  const both = replies(await say(server.port, `${head}\x00\r\n\r\n`), 0);
+  assert.is(both[1]?.body, "400 Bad Request\n");
+});
 
 check(`${serverFile} answers what comes byte by byte`, async () => {
   const relay = await serve(
@@ -170,6 +213,12 @@ check(`${serverFile} says 100 to who waits for it`, async () => {
   assert.is(`${bytes}`, "HTTP/1.1 100 Continue\r\n\r\n");
   connection.end("hello");
   assert.equal(statuses(Buffer.concat(await connection.toArray())), [405]);
+  const other = await say(
+    server.port,
+    get("/", "Expect: not-100-continue"),
+    close,
+  );
+  assert.equal(statuses(other), [200, 200]);
 });
 
 check(`${serverFile} refuses the methods that it does not serve`, async () => {
@@ -267,6 +316,7 @@ const refused: Record<string, [status: number, request: string]> = {
   "half a version": [400, get("/").replace("1.1", "1")],
   "a version in lower case": [400, get("/").replace("HTTP", "http")],
   "HTTP/2": [505, get("/").replace("1.1", "2.0")],
+  "HTTP/2's first line": [505, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"],
   "HTTP/0.9": [505, get("/").replace("1.1", "0.9")],
   "a handshake of TLS": [400, "\x16\x03\x01\x02\0\x01\0\x01\xfc\r\n\r\n"],
   "two empty lines": [400, `\r\n\n${get("/")}`],
@@ -583,6 +633,11 @@ const told: Record<
     "HTTP/1.1 302 Found\r\nLocation: /x\x80\x9by\r\nContent-Length: 2\r\n\r\nhi",
     "hi",
     "HTTP/1.1 302 Found\nnot followed: /xy\n",
+  ],
+  "a 201": [
+    "HTTP/1.1 201 Made\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
+    "",
+    "HTTP/1.1 201 Made\n",
   ],
   "a 404": [
     "HTTP/1.1 404 No\x9b[31m\r\nContent-Length: 2\r\n\r\nno",

@@ -46,25 +46,26 @@ client.on("error", ({ code }: NodeJS.ErrnoException) => {
   fail(`cannot reach ${server} (${code}): try another host or port`);
 });
 let tries = 0;
-let waiting: NodeJS.Timeout;
 client.on("connect", function ask() {
   if (tries++ === 3) fail(`no reply from ${server} to 3 tries: try again`);
   client.send(query);
-  waiting = setTimeout(ask, 2000);
+  setTimeout(ask, 2000).unref();
 });
 client.connect(port, host);
-client.on("message", (reply) => {
+client.on("message", (reply, from) => {
+  // Until it is connected, strangers reach it.
+  if (!tries || from.address !== client.remoteAddress().address) return;
   if (reply.length < 12 || !reply.subarray(0, 2).equals(id)) return;
   const code = reply[3]! & 15;
-  // Who has not understood the question cannot send it back.
+  // Who has not understood the question cannot send it back, but no other one.
   const same = reply.subarray(12, 12 + asked.length).equals(asked);
-  if (!(reply[2]! & 0x80) || !(same || code)) return;
-  clearTimeout(waiting);
-  client.close();
+  const none = code > 0 && reply.readUInt16BE(4) === 0;
+  if ((reply[2]! & 0xf8) !== 0x80 || !(same || none)) return;
+  client.removeAllListeners("message").unref(); // so that it ends
   if (code) fail(`${codes[code] ?? code} for ${name}, says ${server}`);
   const records = read(reply);
   for (const record of records) console.log(record);
-  if (!records.length) console.error(`${name} has no ${type} record`);
+  if (!records.length) console.error(`${server} has no ${type} of ${name}`);
   if (reply[2]! & 2) fail(`the reply is cut: ask for all of it over TCP`);
 });
 
@@ -76,15 +77,15 @@ function read(reply: Buffer) {
     at + size > reply.length ? malformed() : reply.subarray(at, (at += size));
   const number = (size: number) => take(size).readUIntBE(0, size);
   /** A name has at most 255 bytes, and a pointer leads back (4.1.4). */
-  const name = (start = at, left = 254): string => {
+  const name = (start = at, left = 254, jumps = 0): string => {
     const n = number(1);
     if (n === 0) return left < 254 ? "" : ".";
     if (n < 64 && n < left)
-      return `${escaped(take(n))}.${name(start, left - n - 1)}`;
+      return `${escaped(take(n))}.${name(start, left - n - 1, jumps)}`;
     const to = ((n & 0x3f) << 8) | number(1);
-    if (n < 0xc0 || to >= start) malformed();
+    if (n < 0xc0 || to >= start || jumps === 127) malformed();
     const behind = at;
-    const rest = name((at = to), left);
+    const rest = name((at = to), left, jumps + 1);
     at = behind;
     return rest;
   };

@@ -19,10 +19,14 @@ const { host, port } = config("dns");
 const two = (n: number) => [n >> 8, n & 255];
 const counted = (text: string) => [text.length, ...Buffer.from(text)];
 const encoded = (name: string) => [...name.split(".").flatMap(counted), 0];
-const [A, SOA, MX, TXT, AAAA] = [1, 6, 15, 16, 28]; // 3.2.2; RFC 3596, 2.1
+const [A, SOA, MX, TXT, AAAA, ANY] = [1, 6, 15, 16, 28, 255]; // 3.2.2; RFC 3596, 2.1
 // Nobody's name, and addresses for documentation (RFC 2606, 5737 and 3849).
 const origin = "example.test";
+const names = [...encoded(origin), ...encoded("ada.example.test")];
+const times = [1, 7200, 900, 14400, 300].flatMap((n) => [0, 0, ...two(n)]);
+const soa = record(origin, SOA, [...names, ...times]);
 const records = [
+  soa,
   record(origin, A, [192, 0, 2, 1]),
   record(origin, AAAA, Buffer.from("20010db8".padEnd(31, "0") + 1, "hex")),
   record(origin, MX, [...two(10), ...encoded("mail.example.test")]),
@@ -33,9 +37,6 @@ const records = [
   record("long.example.test", TXT, counted("a".repeat(250))),
   record("long.example.test", TXT, counted("b".repeat(250))),
 ];
-const names = [...encoded("ns.example.test"), ...encoded("ada.example.test")];
-const times = [1, 7200, 900, 14400, 300].flatMap((n) => [0, 0, ...two(n)]);
-const soa = record(origin, SOA, [...names, ...times]);
 
 const endpoint = ({ address, port }: { address: string; port: number }) =>
   `${isIPv6(address) ? `[${address}]` : address}:${port}`;
@@ -78,7 +79,7 @@ function answer(query: Buffer) {
   if (version > 0) code = 16; // BADVERS (RFC 6891, 6.1.3)
   const ours = code === 0 || code === 3;
   const own = ours ? records.filter((r) => r.owner === name) : [];
-  const found = own.filter((r) => r.type === type);
+  const found = own.filter((r) => r.type === type || type === ANY);
   // Without an answer, the SOA record says how long that holds (RFC 2308, 3).
   const soas = ours && !found.length ? [soa] : [];
   const opt = [0, ...[41, 1232].flatMap(two), code >> 4, 0, 0, 0, 0, 0];
