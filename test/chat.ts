@@ -30,20 +30,28 @@ export async function tcpMember(port: number): Promise<Member<Socket>> {
 export async function udpMember(port: number): Promise<Member<UdpSocket>> {
   const socket = await udp(port);
   const { lines, hear, hears } = ear();
-  socket.on("message", (message) => hear(`${message}`.replace(/\n$/, "")));
+  socket.on("message", (message) => {
+    const line = `${message}`.replace(/\n$/, "");
+    if (line !== "here") hear(line); // the reply to a sign of life
+  });
   return { socket, lines, say: (text) => socket.send(text), hears };
 }
 
-/** Joins a chat under a name, and waits until it is in. */
+/**
+ * Joins a chat under a name, and waits until it is in. Over UDP, it stays in as
+ * long as its socket is open, or else is silent from then on.
+ */
 export async function join<T extends "udp" | "tcp">(
   transport: T,
   port: number,
   name: string,
+  stays?: boolean,
 ): Promise<Member<T extends "udp" ? UdpSocket : Socket>>;
 export async function join(
   transport: "udp" | "tcp",
   port: number,
   name: string,
+  stays = true,
 ): Promise<Member<UdpSocket | Socket>> {
   if (transport === "tcp") {
     const member = await tcpMember(port);
@@ -56,6 +64,10 @@ export async function join(
   const word = (await member.hears(/^\? \S{4}$/)).slice(2);
   member.say(`/join ${name} ${word}`);
   await member.hears(/^\* here: /);
+  if (stays) {
+    const timer = setInterval(() => member.say("/here"), 10_000);
+    member.socket.on("close", () => clearInterval(timer));
+  }
   return member;
 }
 
