@@ -1,22 +1,9 @@
-import { randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { quote } from "zx";
 import { run, start } from "../scripts/processes.ts";
 import { join, tcpMember, udpMember } from "./chat.ts";
-import {
-  check,
-  connect,
-  listen,
-  memory,
-  node,
-  nobody,
-  type Server,
-  serve,
-  udp,
-} from "./harness.ts";
+import { check, node, nobody, serve } from "./harness.ts";
 
 const servers = {
   udp: await serve("udp/chat-server.ts"),

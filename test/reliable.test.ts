@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run } from "../scripts/processes.ts";
-import { ask, check, memory, node, serve, texts, udp } from "./harness.ts";
+import { ask, check, node, serve, texts, udp } from "./harness.ts";
 
 const server = await serve("udp/reliable-server.ts");
 const stamp = Buffer.from("40790ccccccccccd", "hex");

@@ -11,7 +11,6 @@ import {
   listen,
   memory,
   node,
-  nobody,
   pairs,
   serve,
   texts,

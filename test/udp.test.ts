@@ -3,16 +3,7 @@ import { createSocket } from "node:dgram";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run } from "../scripts/processes.ts";
-import {
-  ask,
-  check,
-  node,
-  nobody,
-  pairs,
-  serve,
-  texts,
-  udp,
-} from "./harness.ts";
+import { ask, check, node, pairs, serve, texts, udp } from "./harness.ts";
 
 const uppercase = await serve("udp/server.ts");
 const echo = await serve("udp/echo-server.ts");

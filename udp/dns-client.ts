@@ -57,7 +57,7 @@ client.on("message", (reply, from) => {
   if (!tries || from.address !== client.remoteAddress().address) return;
   if (reply.length < 12 || !reply.subarray(0, 2).equals(id)) return;
   const code = reply[3]! & 15;
-  // Who has not understood the question cannot send it back, but no other one.
+  // An error may come without the question, but not with another one.
   const same = reply.subarray(12, 12 + asked.length).equals(asked);
   const none = code > 0 && reply.readUInt16BE(4) === 0;
   if ((reply[2]! & 0xf8) !== 0x80 || !(same || none)) return;
