@@ -184,7 +184,7 @@ for (const transport of ["udp", "tcp"] as const) {
       const lea = await join(transport, port, "lea");
       const typed = "longer than the terminal is wide ".repeat(4);
       const steps = [
-        ...["* here: ", typed],
+        ...["max: ", typed], // the prompt: keys are read one by one now
         ...["wide ", "\x1b[D\x7f!"], // a step to the left, and something else
         ...["lea: look", "\r"],
         ...["lea: seen", "half"],
