@@ -1,9 +1,8 @@
 /**
- * Where a server and its clients meet: the default port of each service, and
- * the command line. The one module that examples import.
+ * Where a server and its clients meet: the default port of each service, the
+ * command line, and words for what goes wrong. The examples import only this.
  */
-import { readFileSync } from "node:fs";
-import { isIPv6 } from "node:net";
+import { fstatSync, readFileSync } from "node:fs";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 
 /** Each service's default port (notes-001, notes-003). 0 is any free port. */
@@ -18,108 +17,84 @@ export const ports = {
   http: 8080,
   smtp: 2525,
 };
-
-interface Address {
-  address: string;
-  port: number;
-}
-type Value = string | number | boolean | string[] | Address;
+type Options = Record<string, string | number | boolean | string[]>;
 
 /**
- * Reads the command line of the example that was started.
- *
- * In: the service; the example's own options with their defaults, which are
- * texts, numbers from 0, false, lists of texts, or addresses: `{ name: "ada" }`
- * makes a `--name`; those of them that may be given in this order as words,
- * without a `--name`. Out: `host`, `port` (0 to 65535), and those options.
- * `--help` prints the example's header and the options, and exits with 0. A
- * mistake is told in a line on stderr, and exits with 2.
+ * Reads the command line. From then on, an error of the network or the user ends
+ * the program with a line on stderr; a mistake in the program keeps its stack.
+ * @param service whose port is the default
+ * @param own more options with their defaults; `words` gets the nameless ones
+ * @returns all options, with `host` and `port` (0 to 65535)
  */
-export function config<Own extends Record<string, Value>>(
+export function config<Own extends Options>(
   service: keyof typeof ports,
   own = {} as Own,
-  words: (keyof Own & string)[] = [],
 ): Own & { host: string; port: number } {
   const defaults = { host: "127.0.0.1", port: ports[service], ...own };
-  const options: NonNullable<ParseArgsConfig["options"]> = {};
-  for (const [name, value] of Object.entries(defaults))
-    if (typeof value === "boolean")
-      options[name] = { type: "boolean", default: value };
-    else if (Array.isArray(value))
-      options[name] = { type: "string", default: value, multiple: true };
-    else options[name] = { type: "string", default: written(value) };
-  options.help = { type: "boolean" };
+  const options = { ...defaults, ...commandLine(defaults) };
+  options.host = options.host.replace(/^\[(.+)\]$/, "$1"); // [::1] is ::1
+  const { host, port } = options;
+  if (!host) end("--host must not be empty", 2);
+  if (port > 65535) end("--port takes a whole number from 0 to 65535", 2);
+  if (fstatSync(0).isDirectory()) end("standard input is a directory");
+  const at = `${host}:${port}`;
+  const words: Record<string, string> = {
+    EADDRINUSE: `${at} is in use: stop the other program or take another --port`,
+    EADDRNOTAVAIL: `${at} is not an address of this machine; 0.0.0.0 is all of them, but only for a server`,
+    EACCES: `not allowed to use ${at}: take a --port above 1023`,
+    ECONNREFUSED: `nothing answers on ${at}: start the ${service} server there, with --port ${port}`,
+    ECONNRESET: `${at} cut the connection before the reply was complete: try again`,
+    EPIPE: `${at} cut the connection before the reply was complete: try again`,
+    ENOTFOUND: `no address is known for ${host}: check the name or give an IP address`,
+    EMSGSIZE: `too long for one datagram to ${at}: send less`,
+    ABORT_ERR: `no reply from ${at} in time: try again`,
+    ENOSPC: "cannot write to standard output (ENOSPC)",
+    ERR_SOCKET_BAD_PORT: "--port 0 is any free port, and only for a server",
+  };
+  process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
+    const { code = "", syscall, message } = error;
+    end(words[code] ?? (syscall ? `${at}: ${message}` : error));
+  });
+  process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
+    if (code === "EPIPE") process.exit(1); // nobody reads on: client | head -1
+    end(`cannot write to standard output (${code})`);
+  });
+  return options;
+}
+
+/** The options that were given, each of the type that its default has. */
+function commandLine(defaults: Options): Options {
+  const options: ParseArgsConfig["options"] = { help: { type: "boolean" } };
+  for (const [name, value] of Object.entries(defaults)) {
+    const type = typeof value === "boolean" ? "boolean" : "string";
+    options[name] = { type, multiple: Array.isArray(value) };
+  }
   try {
-    const { values, positionals } = parseArgs({
-      options,
-      allowPositionals: words.length > 0,
-    });
-    for (const [i, word] of positionals.entries()) {
-      const name = words[i];
-      if (!name) throw new Error(`Unexpected argument '${word}'`);
-      values[name] = word;
+    const allowPositionals = "words" in defaults;
+    const { values, positionals } = parseArgs({ options, allowPositionals });
+    if (values.help) end(header(), 0);
+    const given = { ...values, words: positionals } as Options;
+    for (const [name, text] of Object.entries(given)) {
+      if (typeof defaults[name] !== "number") continue;
+      if (!/^\d+$/.test(`${text}`)) end(`--${name} takes a whole number`, 2);
+      given[name] = Number(text);
     }
-    if (values.help) {
-      console.log(`${header()}\n\nOptions:`);
-      for (const [name, option] of Object.entries(options)) {
-        const { type, multiple, default: value } = option;
-        const dashed = words.includes(name) ? `[--${name}]` : `--${name}`;
-        const word = type === "string" ? ` ${name.toUpperCase()}` : "";
-        const more = multiple ? "..." : "";
-        const usual = `${value || ""}` ? `  (default ${value})` : "";
-        console.log(`  ${dashed}${word}${more}${usual}`);
-      }
-      process.exit();
-    }
-    if (!/^\d+$/.test(`${values.port}`) || Number(values.port) > 65535)
-      throw new Error("--port takes a whole number from 0 to 65535");
-    if (values.port === "0" && /client(\.ts)?$/.test(process.argv[1] ?? ""))
-      throw new Error("--port 0 is any free port, and only a server takes one");
-    const read = Object.entries(defaults).map(([name, like]) => {
-      const value = values[name];
-      if (typeof like === "boolean") return [name, value];
-      if (!Array.isArray(like)) return [name, parse(name, `${value}`, like)];
-      return [name, (value as string[]).map((text) => parse(name, text, "x"))];
-    });
-    return Object.fromEntries(read);
+    return given;
   } catch (error) {
-    // Some of Node's messages are several lines long.
-    const message = (error as Error).message.replaceAll("\n", " ");
-    const asked = process.argv.includes("--help"); // and Deno may not read it
-    console.error(asked ? message : `${message}: try --help`);
-    process.exit(2);
+    return end((error as Error).message.split(/\. |\n/, 1)[0], 2);
   }
 }
 
-/** An option's text as a value like its default. */
-function parse(name: string, text: string, like: string | number | Address) {
-  if (typeof like === "number") {
-    if (/^\d{1,9}(\.\d+)?$/.test(text)) return Number(text);
-    throw new Error(`--${name} takes a number below a billion`);
-  }
-  if (typeof like === "object") {
-    const [, address = "", port] = /^\[?(.+?)\]?:(\d{1,5})$/.exec(text) ?? [];
-    if (Number(port) > 0 && Number(port) < 65536)
-      return { address, port: Number(port) };
-    throw new Error(`--${name} takes an address and a port: ${written(like)}`);
-  }
-  if (text || !like) return text;
-  throw new Error(`--${name} must not be empty`);
-}
-
-/** A default as it is written on the command line. */
-function written(value: string | number | Address) {
-  if (typeof value !== "object") return `${value}`;
-  const { address, port } = value;
-  return `${isIPv6(address) ? `[${address}]` : address}:${port}`;
-}
-
-/** The started file's header, as text. `tsx udp/server` starts a .ts, too. */
+/** The header of the program that was started, as text. */
 export function header(): string {
-  const file = process.argv[1]?.replace(/(\.ts)?$/, ".ts") ?? "";
-  const [comment = ""] = readFileSync(file, "utf8").split(" */", 1);
-  return comment
-    .replace("/**", "")
-    .replaceAll(/^ \* ?/gm, "")
-    .trim();
+  const source = readFileSync(process.argv[1] ?? "", "utf8");
+  const comment = source.slice("/**".length, source.indexOf("*/"));
+  return comment.replaceAll(/^ \* ?/gm, "").trim();
+}
+
+/** Ends the program with a line, or with an error and its stack. */
+function end(message: string | Error = "", status = 1): never {
+  if (status === 0) console.log(message);
+  else console.error(message);
+  process.exit(status);
 }

@@ -1,10 +1,11 @@
 /**
- * TCP step by step: both ends in one program, each call told as it happens.
+ * TCP step by step: a server and a client in one file, each call told as it
+ * happens.
  *
- * The server's socket only listens. For each client, accept makes a new one,
- * the connection, and there the server receives and sends. The trap: recv
- * brings some bytes, not a message, so both ends must know where a message
- * ends. Here nothing comes after it: end() sends a FIN behind its last bytes.
+ * The server's socket only listens. For each client that connects, accept makes
+ * one more socket, the connection, and the two ends talk through that. recv
+ * brings some bytes and not a message, so both ends must know where a message
+ * ends. Here end() says so: it sends a FIN behind the last byte.
  *
  *     $ tsx tcp/walkthrough.ts
  *     server: socket
@@ -22,52 +23,43 @@
  *     server: close
  */
 import { once } from "node:events";
-import { type AddressInfo, createServer, isIPv6, Socket } from "node:net";
+import { type AddressInfo, createServer, Socket } from "node:net";
+import { buffer } from "node:stream/consumers";
 import { config } from "../shared/config.ts";
 
 const { host, port } = config("walkthrough");
-const endpoint = ({ address, port }: { address: string; port: number }) =>
-  `${isIPv6(address) ? `[${address}]` : address}:${port}`;
-const fail = ({ message }: Error) => {
-  console.error(`${message}: try another port or host`);
-  process.exit(1);
-};
-const receive = async (socket: Socket) => {
-  let message = "";
-  socket.setEncoding("utf8").on("data", (chunk) => (message += chunk));
-  await once(socket, "end").catch(fail);
-  // What came from the network must not steer the terminal.
-  return message.replace(/\p{Cc}/gu, "");
-};
 
-const server = createServer({ allowHalfOpen: true }).on("error", fail);
+const server = createServer({ allowHalfOpen: true });
 console.log("server: socket");
-const client = new Socket().on("error", fail);
+const client = new Socket({ signal: AbortSignal.timeout(10_000) });
 console.log("client: socket");
 
 server.listen({ port, host, backlog: 1 });
 await once(server, "listening");
 const bound = server.address() as AddressInfo;
-console.log(`server: bind ${endpoint(bound)}`);
+console.log(`server: bind ${bound.address}:${bound.port}`);
 console.log("server: listen, backlog 1");
 
 const accept = once(server, "connection");
 client.connect(bound.port, host);
 await once(client, "connect");
-const local = client.address() as AddressInfo;
-console.log(`client: connect, from ${endpoint(local)}`);
+console.log(`client: connect, from ${client.localAddress}:${client.localPort}`);
 const [connection] = await accept;
 const { remoteAddress, remotePort } = connection;
-const remote = { address: remoteAddress, port: remotePort };
-console.log(`server: accept ${endpoint(remote)}, a new socket`);
+console.log(`server: accept ${remoteAddress}:${remotePort}, a new socket`);
 
 client.end("message");
 console.log('client: send "message"');
-console.log(`server: recv "${await receive(connection)}"`);
+let message = "";
+connection.on("data", (chunk: Buffer) => {
+  message += chunk;
+});
+await once(connection, "end"); // the client's FIN
+console.log(`server: recv "${message}"`);
 
 connection.end("reply message");
 console.log('server: send "reply message"');
-console.log(`client: recv "${await receive(client)}"`);
+console.log(`client: recv "${await buffer(client)}"`);
 
 client.destroy();
 console.log("client: close");

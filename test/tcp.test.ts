@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { setTimeout } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run } from "../scripts/processes.ts";
@@ -75,7 +75,7 @@ for (const { server: file, client: clientFile, answer } of pairs.tcp) {
       // Once nothing moves any more, every buffer on the way is full.
       for (let last = -1; last !== written;) {
         last = written;
-        await setTimeout(500);
+        await sleep(500);
       }
       assert.ok(written < 40e6, `${written} bytes have found room on the way`);
       const grown = memory(server) - before;
@@ -96,7 +96,7 @@ for (const { server: file, client: clientFile, answer } of pairs.tcp) {
       await once(client, "data");
       client.resetAndDestroy();
     }
-    await server.line(/^a client is gone: read ECONNRESET$/);
+    await server.line(/^a client: read ECONNRESET$/);
     assert.is(`${await exchange(server.port, ["hello"])}`, answer("hello"));
   });
 
@@ -123,7 +123,7 @@ for (const { server: file, client: clientFile, answer } of pairs.tcp) {
       const { stdout } = await run(
         `ss -tnoH sport = :${server.port} and dport = :${client.localPort}`,
       );
-      assert.match(stdout, /timer:\(keepalive,\d+sec/);
+      assert.match(stdout, /timer:\(keepalive,\d+/);
     },
     "ss",
   );
@@ -195,14 +195,19 @@ for (const { server: file, client: clientFile, answer } of pairs.tcp) {
     });
     const result = await run(
       `${node} ${clientFile} --port ${port}`,
-      "naïve ΐ 😀 ß\n\n\x1b[31m\tred\x07\x7f\u009b\n",
+      "naïve ΐ 😀 ß\n\n\ufefflast\n",
     );
-    assert.is(result.text(), "got naïve ΐ 😀 ß\ngot \ngot [31m\tred\n");
+    assert.is(result.text(), "got naïve ΐ 😀 ß\ngot \ngot \ufefflast\n");
   });
 }
 
-check("the TCP clients give up after 10 s of silence", async () => {
-  const port = await listen((connection) => connection.resume());
+check("a TCP client gives up after 10 s, even if bytes drip in", async () => {
+  const port = await listen((connection) => {
+    connection.resume();
+    const drip = setInterval(() => connection.write("x"), 1000);
+    connection.on("close", () => clearInterval(drip));
+    connection.on("error", () => {}); // the client gives up
+  });
   await Promise.all(
     pairs.tcp.map(async ({ client }) => {
       const result = await run(
@@ -210,9 +215,9 @@ check("the TCP clients give up after 10 s of silence", async () => {
         "hello\nagain\n",
       );
       assert.is(result.stdout, "");
-      assert.match(
+      assert.is(
         result.stderr,
-        RegExp(`^no reply from 127.0.0.1:${port} within 10 s: .*\n$`),
+        `no reply from 127.0.0.1:${port} in time: try again\n`,
       );
       assert.is(result.exitCode, 1);
     }),

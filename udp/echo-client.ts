@@ -2,9 +2,9 @@
  * Echo client over UDP: sends each line as a datagram, prints what comes back.
  *
  * connect() on a UDP socket sends nothing. It tells the system who the other
- * end is: send() then needs no address, a stranger's datagram is kept out, and
- * that nobody listens there becomes an error, ECONNREFUSED. The trap: connect()
- * itself succeeds without any server.
+ * end is. From then on send() needs no address, datagrams from anyone else are
+ * dropped, and "nobody listens there" arrives as an error, ECONNREFUSED. But
+ * connect() itself succeeds whether or not there is a server.
  *
  *     $ tsx udp/echo-server.ts
  *     The echo server is ready on 127.0.0.1:2105
@@ -18,39 +18,22 @@ import { createInterface } from "node:readline";
 import { config } from "../shared/config.ts";
 
 const { host, port } = config("echo");
-const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
-const trouble: Record<string, string> = {
-  ABORT_ERR: `no reply from ${server} within 2 s: try again`,
-  ECONNREFUSED: `nothing answers on ${server}: start tsx udp/echo-server.ts there`,
-  EMSGSIZE: `the line is too long for a datagram to ${server}: send less`,
-};
-const terminal = process.stdin.isTTY && process.stderr.isTTY;
-const prompt = terminal ? "A message: " : "";
-process.stdout.on("error", () => process.exit(1)); // as in: client | head -1
+const { stdin, stderr } = process;
+const output = stdin.isTTY ? stderr : undefined; // the prompt is for a person
+const keyboard = createInterface({ input: stdin, output, crlfDelay: Infinity });
+keyboard.setPrompt("A message: ");
+keyboard.on("SIGINT", () => stderr.write("\n", () => process.exit(130)));
 
-process.stderr.write(prompt);
-for await (const message of createInterface({ input: process.stdin })) {
+if (keyboard.terminal) stderr.write(keyboard.getPrompt());
+for await (const message of keyboard) {
   const client = createSocket(isIPv6(host) ? "udp6" : "udp4");
-  try {
-    client.connect(port, host);
-    await once(client, "connect");
-    // Without a callback, nobody is told that a datagram is too long.
-    client.send(message, (error) => error && client.emit("error", error));
-    const signal = AbortSignal.timeout(2000);
-    const [reply] = await once(client, "message", { signal });
-    // What came from the network must not steer the terminal.
-    console.log(String(reply).replace(/(?!\t)\p{Cc}/gu, ""));
-  } catch (error) {
-    const { code = "" } = error as NodeJS.ErrnoException;
-    console.error(
-      trouble[code] ??
-        `cannot reach ${server} (${code}): try another host or port`,
-    );
-    if (code !== "ABORT_ERR") process.exit(1);
-    process.exitCode = 1;
-  } finally {
-    client.close();
-  }
-  process.stderr.write(prompt);
+  client.connect(port, host);
+  await once(client, "connect");
+  client.send(message, (error) => error && client.emit("error", error));
+  const signal = AbortSignal.timeout(2000);
+  const [reply] = await once(client, "message", { signal });
+  client.close();
+  console.log(`${reply}`);
+  if (keyboard.terminal) stderr.write(keyboard.getPrompt());
 }
-if (terminal) console.error(); // Ctrl-D ends no line
+if (keyboard.terminal) stderr.write("\n"); // Ctrl-D ends no line

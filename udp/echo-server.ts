@@ -1,52 +1,30 @@
 /**
  * Echo server over UDP: sends each datagram back as it came.
  *
- * A datagram is a message: it arrives whole or not at all, and an empty one
- * arrives too. The trap is the size. Over IPv4 it holds 65,507 bytes at most,
- * and a recvfrom(2048) would cut off what is longer; Node hands over all of it.
+ * A datagram keeps its borders: it arrives whole or not at all, and one message
+ * event is one datagram, even an empty one. It holds at most 65,507 bytes over
+ * IPv4. A recvfrom(2048) as in the notes cuts a longer one off; Node never does.
  *
  *     $ tsx udp/echo-server.ts
  *     The echo server is ready on 127.0.0.1:2105
  */
 import { createSocket } from "node:dgram";
-import { lookup } from "node:dns";
-import { isIP, isIPv6 } from "node:net";
-import { crc32 } from "node:zlib";
+import { isIPv6 } from "node:net";
 import { config } from "../shared/config.ts";
 
 const { host, port } = config("echo");
-const endpoint = ({ address, port }: { address: string; port: number }) =>
-  `${isIPv6(address) ? `[${address}]` : address}:${port}`;
 
-const server = createSocket({
-  type: isIPv6(host) ? "udp6" : "udp4",
-  // A burst waits here, as far as the system lets it. Deno would make a buffer
-  // of that size for each datagram.
-  recvBufferSize: "Deno" in globalThis ? undefined : 4 << 20,
-  // An address need not be looked up, for each reply anew: only a name, to bind.
-  lookup: (name, options, found) =>
-    isIP(name) ? found(null, name, isIP(name)) : lookup(name, options, found),
-});
-server.on("error", ({ code }: NodeJS.ErrnoException) => {
-  const address = endpoint({ address: host, port });
-  console.error(`cannot bind ${address} (${code}): try another port or host`);
-  process.exit(1);
-});
-server.bind(port, host, () => {
-  console.log(`The echo server is ready on ${endpoint(server.address())}`);
+const server = createSocket(isIPv6(host) ? "udp6" : "udp4");
+server.bind(port, host);
+
+server.on("listening", () => {
+  const { address, port } = server.address();
+  console.log(`The echo server is ready on ${address}:${port}`);
 });
 
-const copies = new Uint16Array(65536);
-// Made once: to make it anew for each reply would take its time.
-const sent = (error: Error | null) =>
-  error && console.error(`a client gets no reply: ${error.message}`);
 server.on("message", (message, client) => {
-  // Set on each other by a forged address, two servers would repeat one text
-  // for ever. So every 4096th copy of a datagram from a port gets no reply,
-  // and none goes to port 0, which is nobody's and makes send() throw.
-  const slot = crc32(message, client.port) % copies.length;
-  if (++copies[slot]! % 4096 === 0 || client.port === 0)
-    return console.error(`no reply to ${endpoint(client)}`);
-
-  server.send(message, client.port, client.address, sent);
+  if (client.port < 1024) return; // a service, which might answer: see server.ts
+  server.send(message, client.port, client.address, (error) => {
+    if (error) console.error(`no reply to ${client.address}: ${error.message}`);
+  });
 });

@@ -1,9 +1,11 @@
 /**
- * UDP step by step: both ends in one program, each call told as it happens.
+ * UDP step by step: a server and a client in one file, each call told as it
+ * happens.
  *
- * No listen, no connect, no accept: a datagram is sent to an address, and it
- * brings its sender's. The system gives the client a port when it first sends.
- * The trap: anyone may send to that port, so the client looks who has sent.
+ * There is no listen, no connect and no accept. The client sends a datagram to
+ * the server's address, and the datagram brings the client's address with it.
+ * The system gives the client a port when it first sends. Anyone may send to
+ * that port, so the client looks where a reply comes from.
  *
  *     $ tsx udp/walkthrough.ts
  *     server: socket
@@ -16,46 +18,36 @@
  *     client: close
  *     server: close
  */
-import { createSocket, type Socket } from "node:dgram";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { isIPv6 } from "node:net";
 import { config } from "../shared/config.ts";
 
 const { host, port } = config("walkthrough");
-const endpoint = ({ address, port }: { address: string; port: number }) =>
-  `${isIPv6(address) ? `[${address}]` : address}:${port}`;
-const fail = ({ message }: Error) => {
-  console.error(`${message}: try another port or host`);
-  process.exit(1);
-};
-const receive = async (socket: Socket) => {
-  const limit = { signal: AbortSignal.timeout(2000) };
-  const [message, from] = await once(socket, "message", limit).catch(fail);
-  // What came from the network must not steer the terminal.
-  return { from, message: String(message).replace(/\p{Cc}/gu, "") };
-};
+const type = isIPv6(host) ? "udp6" : "udp4";
+const signal = AbortSignal.timeout(2000); // the time that all of it may take
 
-const server = createSocket(isIPv6(host) ? "udp6" : "udp4").on("error", fail);
+const server = createSocket(type);
 console.log("server: socket");
-const client = createSocket(isIPv6(host) ? "udp6" : "udp4").on("error", fail);
+const client = createSocket(type);
 console.log("client: socket");
 
 server.bind(port, host);
 await once(server, "listening");
 const bound = server.address();
-console.log(`server: bind ${endpoint(bound)}`);
+console.log(`server: bind ${bound.address}:${bound.port}`);
 
 client.send("message", bound.port, host);
-console.log(`client: sendto ${endpoint(bound)} "message"`);
-const { from, message } = await receive(server);
-console.log(`server: recvfrom ${endpoint(from)} "${message}"`);
+console.log(`client: sendto ${bound.address}:${bound.port} "message"`);
+const [message, from] = await once(server, "message", { signal });
+console.log(`server: recvfrom ${from.address}:${from.port} "${message}"`);
 
 server.send("reply message", from.port, from.address);
-console.log(`server: sendto ${endpoint(from)} "reply message"`);
-// Not the address: a server on 0.0.0.0 replies from any of this machine's.
-let reply = await receive(client);
-while (reply.from.port !== bound.port) reply = await receive(client);
-console.log(`client: recvfrom ${endpoint(reply.from)} "${reply.message}"`);
+console.log(`server: sendto ${from.address}:${from.port} "reply message"`);
+let [reply, sender] = await once(client, "message", { signal });
+while (sender.port !== bound.port)
+  [reply, sender] = await once(client, "message", { signal });
+console.log(`client: recvfrom ${sender.address}:${sender.port} "${reply}"`);
 
 client.close();
 console.log("client: close");
