@@ -14,10 +14,10 @@ import type { ObjectExpression, Property } from "acorn";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { format } from "prettier";
-import { globby, quote } from "zx";
+import { quote } from "zx";
 import { ports } from "../shared/config.ts";
 import { commandLine, mistake } from "./command-line.ts";
-import { root } from "./processes.ts";
+import { type Example, examples, isNamed } from "./examples.ts";
 
 const { values, positionals } = commandLine({
   allowPositionals: true,
@@ -34,25 +34,16 @@ const named = /\.m?[jt]s$/.test(to); // the copy's name, not only its folder
 const js = values.js ?? npm_config_json ?? /\.m?js$/.test(to);
 const force = values.force ?? npm_config_force;
 
-const files = await globby("{udp,tcp}/*.ts", { cwd: root });
-const examples = files.map((file) => {
-  const source = readFileSync(path.join(root, file), "utf8");
-  return {
-    file,
-    source,
-    pair: `${path.dirname(file)}/${reading(source).service}`,
-  };
-});
-const name = wanted.replaceAll("\\", "/"); // as Windows completes it
-const chosen = examples
-  .filter(({ file, pair }) => [file, file.slice(0, -3), pair].includes(name))
-  .sort((a, b) => b.file.localeCompare(a.file)); // a server before its client
+const all = await examples();
+const chosen = all.filter(
+  (example) => /[\\/]/.test(wanted) && isNamed(example, wanted),
+);
 if (!chosen.length) {
-  const names = examples.flatMap(({ file, pair }) => [file, pair]);
-  mistake(`no ${name} here: ${[...new Set(names)].sort().join(", ")}`);
+  const names = all.flatMap((example) => [example.file, pair(example)]);
+  mistake(`no ${wanted} here: ${[...new Set(names)].sort().join(", ")}`);
 }
 if (named && chosen.length > 1)
-  mistake(`${name} is ${chosen.length} files: name a folder for them`);
+  mistake(`${wanted} is ${chosen.length} files: name a folder for them`);
 
 try {
   const folder = named ? path.dirname(to) : to;
@@ -86,7 +77,7 @@ try {
 
 /** Finds `const { … } = config(…);` in an example, and its parts. */
 function reading(source: string) {
-  const [begin, names = ""] = /^const \{ ([^}]+) \} = (?=config\()/m.exec(
+  const [begin, names = ""] = /^const \{([^}]+)\} = (?=config\()/m.exec(
     source,
   )!;
   const start = source.indexOf(begin);
@@ -162,6 +153,11 @@ function endingIn(folder: string): string {
   }
   const awaits = chosen.some(({ source }) => /^\w.*\bawait\b/m.test(source));
   return js || !awaits ? `.${ending}` : `.m${ending}`;
+}
+
+/** An example's service and transport, "udp/echo". */
+function pair({ file, service }: Example) {
+  return `${path.dirname(file)}/${service}`;
 }
 
 /** A path as it is written where the command was typed. */

@@ -1,96 +1,158 @@
 /**
- * Shows the examples at work: each client with its server, and each program
- * that stands alone, as the transcripts in their headers tell.
+ * Shows the examples at work: each client with its server, as the transcript in
+ * its header says, and between them a relay that draws what passes.
  *
  *     npm run demo
- *     npm run demo tcp/echo
+ *     npm run demo chat
+ *     npm run demo udp/echo
+ *     npm run demo -- --all
  *     npm run demo -- --list
  */
 import { availableParallelism } from "node:os";
+import { dirname } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { chalk } from "zx";
 import { commandLine, mistake } from "./command-line.ts";
-import {
-  headers,
-  play,
-  type Step,
-  throughRelay,
-  type Transcript,
-} from "./transcript.ts";
+import { type Example, examples, isNamed } from "./examples.ts";
+import { headers, play, type Step, throughRelay } from "./transcript.ts";
+import type { Transcript } from "./transcript.ts";
 
 const begin = performance.now();
 chalk.level = process.stdout.isTTY && process.stdout.hasColors() ? 1 : 0;
 
-/** Of each command, so many lines are shown. */
+/** What is shown if nothing else is asked for: the notes' programs, in order. */
+const usual = [
+  "udp/walkthrough.ts",
+  "tcp/walkthrough.ts",
+  "udp/client.ts",
+  "tcp/client.ts",
+  "udp/echo-client.ts",
+  "tcp/echo-client.ts",
+  "udp/relay.ts",
+];
+/** Of each program, so many lines are shown. */
 const most = 32;
 
-/** The files that a transcript runs, "tcp/server.ts tcp/client.ts". */
-const files = ({ steps }: Transcript) =>
-  [...new Set(steps.map(({ file }) => file))].join(" ");
-
+interface Show extends Transcript {
+  example: Example;
+}
 const { values, positionals: names } = commandLine({
   allowPositionals: true,
-  options: { list: { type: "boolean" } },
+  options: { all: { type: "boolean" }, list: { type: "boolean" } },
 });
-// A server's own header shows it alone; its client's shows the two together.
-const all = (await headers()).filter(({ steps }) => !steps.at(-1)?.server);
-const chosen = all.filter(
-  (transcript) =>
-    !names.length || names.some((name) => files(transcript).includes(name)),
-);
-if (!chosen.length)
-  mistake(`there is no ${names.join(" ")}: -- --list tells what there is`);
 // npm takes an option that stands before no "--" for its own.
-if (values.list ?? process.env.npm_config_list) {
-  for (const transcript of chosen) console.log(files(transcript));
+const everything = values.all ?? process.env.npm_config_all;
+const list = values.list ?? process.env.npm_config_list;
+
+const shows = await allShows();
+for (const name of names)
+  if (!shows.some(({ example }) => isNamed(example, partner(name))))
+    mistake(`there is no ${name}: npm run demo -- --list tells what there is`);
+const chosen = shows.filter(({ example }) => {
+  if (names.length) return names.some((n) => isNamed(example, partner(n)));
+  return everything || list || usual.includes(example.file);
+});
+if (!everything && !names.length && !list)
+  chosen.sort((a, b) => usual.indexOf(a.name) - usual.indexOf(b.name));
+if (list) {
+  for (const show of chosen) console.log(files(show));
   process.exit();
 }
 
-// While one transcript is shown, the next ones run already, unseen.
+// While one is shown, the next ones run already, unseen.
 const held = chosen.map((): string[] => []);
 const done: boolean[] = [];
 const failed: string[] = [];
 let shown = 0;
+const queue = chosen.entries();
+const worker = async () => {
+  for (const [i, show] of queue) await run(show, i);
+};
+await Promise.all(Array.from({ length: availableParallelism() }, worker));
 
-async function show(i: number) {
+const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+const good = chosen.length - failed.length;
+console.log(
+  `${good} of ${chosen.length} ran as their headers say, ${seconds} s`,
+);
+if (chosen.length < shows.length)
+  console.log("More: npm run demo -- --all, or by name: npm run demo chat");
+if (failed.length) {
+  console.error(chalk.red(`failed: ${failed.join(", ")}`));
+  process.exitCode = 1;
+}
+
+/** Runs a transcript, and prints it once those before it are shown. */
+async function run(show: Show, i: number) {
   const tell = (line: string) =>
     i === shown ? console.log(line) : held[i]!.push(line);
-  const transcript = chosen[i]!;
+  tell(chalk.bold(heading(show)));
   const printed = new Map<Step, number>();
+  const told = async (step: Step, line: string) => {
+    // What a relay draws comes before what it causes: it draws first and sends
+    // then, so its line is there already, and only has to be read.
+    const picture = /^ *\d+\.\d{3} s /.test(line);
+    if (!picture) await setImmediate(await setImmediate());
+    const lines = (printed.get(step) ?? 0) + 1;
+    printed.set(step, lines);
+    if (lines > most || isHidden(step, line)) return;
+    if (picture) tell(chalk.yellow(line));
+    else if (show.steps.length === 1) tell(line);
+    else tell(`${chalk.cyan(role(step).padEnd(7))} ${line}`);
+  };
   try {
-    const told = (step: Step, line: string) => {
-      const colour = step.server ? chalk.cyan : chalk.green;
-      const lines = (printed.get(step) ?? 0) + 1;
-      printed.set(step, lines);
-      if (lines > most) return;
-      // The picture that a relay draws is as wide as a terminal.
-      const picture = /^ *\d+\.\d{3} s /.test(line);
-      const speaker = `${step.file} ${step.prompt?.slice(0, -2) ?? ""}`;
-      tell(picture ? chalk.yellow(line) : colour(speaker.padEnd(25)) + line);
-    };
-    const differences = await play(throughRelay(transcript), { tell: told });
-    for (const [{ file }, lines] of printed)
+    const differences = await play(throughRelay(show), { tell: told });
+    await setImmediate(await setImmediate());
+    for (const [step, lines] of printed)
       if (lines > most)
-        tell(`${file.padEnd(25)}and ${lines - most} lines more`);
+        tell(`${role(step).padEnd(7)} and ${lines - most} lines more`);
     if (differences.length) throw new Error(differences.join("\n"));
   } catch (error) {
     tell(chalk.red((error as Error).message));
-    failed.push(files(transcript));
+    failed.push(files(show));
   }
   tell("");
   done[i] = true;
   while (done[shown]) for (const line of held[++shown] ?? []) console.log(line);
 }
 
-const queue = chosen.keys();
-const worker = async () => {
-  for (const i of queue) await show(i);
-};
-await Promise.all(Array.from({ length: availableParallelism() }, worker));
+/** All transcripts that show a program at work, in the order of the README. */
+async function allShows(): Promise<Show[]> {
+  const transcripts = new Map((await headers()).map((t) => [t.name, t]));
+  const all = (await examples()).map((example) => {
+    return { ...transcripts.get(example.file)!, example };
+  });
+  // A server's own header shows it alone; its client's shows the two together.
+  return all.filter(({ steps }) => !steps.at(-1)?.server);
+}
 
-const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-const good = chosen.length - failed.length;
-console.log(`${good} of ${chosen.length} as their headers say, ${seconds} s`);
-if (failed.length) {
-  console.error(chalk.red(`failed: ${failed.join(", ")}`));
-  process.exitCode = 1;
+/** A server's name as its client's, whose header shows the two. */
+function partner(name: string) {
+  return name.replace(/\bserver\b/, "client");
+}
+
+/** The files that a transcript runs, "tcp/server.ts tcp/client.ts". */
+function files({ steps }: Transcript) {
+  return [...new Set(steps.map(({ file }) => file))].filter(Boolean).join(" ");
+}
+
+/** What a transcript shows, and what to look at. */
+function heading({ example: { file, service, teaches } }: Show) {
+  return `${service} over ${dirname(file).toUpperCase()}: ${teaches}`;
+}
+
+/** Who speaks: "server", "client", "relay", or a member of a chat. */
+function role({ file, prompt }: Step) {
+  if (prompt) return prompt.slice(0, -": ".length);
+  return /\b(server|client|\w+)\.ts$/.exec(file)?.[1] ?? "shell";
+}
+
+/** A relay's line that it is ready, and its command where no header has it. */
+function isHidden({ file, added }: Step, line: string) {
+  if (!file.endsWith("relay.ts")) return false;
+  return added ? line.startsWith("$ ") || isReady(line) : isReady(line);
+}
+
+function isReady(line: string) {
+  return / is ready on /.test(line);
 }

@@ -6,10 +6,18 @@ import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { $, type ProcessOutput } from "zx";
+import { $, kill, type ProcessOutput } from "zx";
 
 /** The project's folder. Every command runs there. */
 export const root = fileURLToPath(new URL("..", import.meta.url));
+
+/**
+ * The command that runs a TypeScript file in one process, where tsx takes two:
+ * for the many starts in which that makes no difference but in time.
+ */
+export const node = (process.features as { typescript?: string }).typescript
+  ? "node"
+  : "node --import tsx";
 
 /** A command that was started, with all the processes that it is made of. */
 export interface Program {
@@ -33,14 +41,15 @@ export interface Program {
 export const readyLine = /\bready\b.* (?<host>\S+):(?<port>\d+)$/;
 
 // tsx runs the file in a second process. Detached, they are a process group of
-// their own, and a signal reaches both.
+// their own, and a signal reaches both; Windows has no such groups.
+const groups = process.platform !== "win32";
 const shell = $({
   cwd: root,
   // In the outermost shell, bash takes a socket on stdin, as Node's pipes are,
   // for a remote login, and reads the user's .bashrc.
   env: { ...process.env, SHLVL: "2" },
   preferLocal: root,
-  detached: true,
+  detached: groups,
   nothrow: true,
   quiet: true,
   prefix: "",
@@ -53,8 +62,12 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   process.on(name, () => process.exit(128 + constants.signals[name]));
 
 /**
- * Starts a shell command. In: the command; what is told of each line that it
- * prints; the milliseconds after which it is killed.
+ * Starts a shell command.
+ *
+ * @param command what the shell runs, in the project's folder
+ * @param options onLine is told each line that it prints; limit is the time in
+ *   milliseconds after which it is killed
+ * @returns the program, which runs
  */
 export function start(
   command: string,
@@ -117,8 +130,13 @@ export function start(
 }
 
 /**
- * Runs a shell command to its end. In: the command; all of its input; the
- * milliseconds that it may take. Out: what it printed and its exit status.
+ * Runs a shell command to its end.
+ *
+ * @param command what the shell runs, in the project's folder
+ * @param input all that it can read
+ * @param limit the time that it may take, in milliseconds
+ * @returns what it printed, and its exit status
+ * @throws if it takes longer
  */
 export function run(
   command: string,
@@ -131,9 +149,11 @@ export function run(
   return ended;
 }
 
-function signal(group: number, name: NodeJS.Signals) {
+/** Sends a signal to a command's processes. */
+function signal(pid: number, name: NodeJS.Signals) {
+  if (!groups) return void kill(pid, name);
   try {
-    process.kill(-group, name);
+    process.kill(-pid, name);
   } catch (error) {
     // It has just ended by itself.
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;

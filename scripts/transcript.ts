@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { globby } from "zx";
-import { type Program, readyLine, root, start } from "./processes.ts";
+import { node, type Program, readyLine, root, start } from "./processes.ts";
 
 /** A command, and what it prints. */
 export interface Step {
@@ -16,6 +16,8 @@ export interface Step {
   file: string;
   /** Whether it says that it is ready, so that it goes on. */
   server: boolean;
+  /** Whether no header has it: a relay that draws what passes. */
+  added?: boolean;
   /** What begins a line that is typed: "ada: " for one that has --name ada. */
   prompt?: string;
 }
@@ -62,7 +64,7 @@ function parse(lines: string[]): Step[] {
     if (line.startsWith("$ ")) {
       const [file = ""] = /\w+\/[\w-]+\.ts/.exec(line) ?? [];
       const command = line.slice(2);
-      const [, name] = /(?:--name |# name = ")(\w+)"?$/.exec(line) ?? [];
+      const [, name] = /--name (\w+)$/.exec(line) ?? [];
       const prompt = name && `${name}: `;
       steps.push({ command, output: [], file, server: false, prompt });
     } else if (step) {
@@ -88,6 +90,7 @@ export function throughRelay({ name, steps }: Transcript): Transcript {
     output: [`The relay to ${host}:${port} is ready on ${host}:12001`, "..."],
     file,
     server: true,
+    added: true,
   };
   return { name, steps: [server, relay, ...steps.slice(1)] };
 }
@@ -95,21 +98,21 @@ export function throughRelay({ name, steps }: Transcript): Transcript {
 /**
  * Runs a transcript: starts its servers, runs the other commands one by one,
  * stops the servers. Those that are typed into run side by side, each line typed
- * when all that stands above it is printed.
+ * when all that stands above it is printed. Ports and times may differ from those
+ * that are written, ports if they do so throughout; "..." stands for any lines.
  *
- * In: the transcript; what is told of each command and each line that it prints,
- * as it prints it; how a step is run where the ports that are written are others,
- * if not by its command with those ports; the milliseconds after which a command
- * is killed. Out: a line for each command that printed something
- * else than is written. Ports and times may differ, ports if they do so
- * throughout; "..." stands for any lines. Fails when a command hangs,
- * or a server ends before it is ready.
+ * @param transcript what to run
+ * @param options tell is told each command and each line that it prints, as it
+ *   prints it; toRun makes a step's command, given the ports that stand for those
+ *   that are written; limit is the time in milliseconds for each command
+ * @returns a line for each command that printed something else than is written
+ * @throws if a command hangs, or a server ends before it is ready
  */
 export async function play(
   { steps }: Transcript,
   {
-    tell = (_step: Step, _line: string): void => {},
-    toRun = withPorts,
+    tell = (_step: Step, _line: string): unknown => undefined,
+    toRun = inOneProcess,
     limit = 60_000,
   } = {},
 ): Promise<string[]> {
@@ -135,7 +138,7 @@ export async function play(
         printing.emit("line");
       };
       const command = toRun(step, ports);
-      tell(step, `$ ${command}`);
+      tell(step, `$ ${step.command}`);
       const program = start(command, { onLine, limit });
       if (step.prompt) {
         talk(step, program.stdin, printed[i]!, printing, tell);
@@ -178,7 +181,7 @@ async function talk(
   stdin: Writable,
   printed: string[],
   printing: EventEmitter,
-  tell: (step: Step, line: string) => void,
+  tell: (step: Step, line: string) => unknown,
 ) {
   const prompt = step.prompt!;
   const above = (place?: number) => {
@@ -217,8 +220,11 @@ function ready({ output }: Step) {
 }
 
 /**
- * A step's command, with any free port for a server, and that port for others.
- * In: the step, and for each port that is written the one that is taken.
+ * Makes a step's command, with any free port for a server, and that port for
+ * others.
+ *
+ * @param step what is written
+ * @param ports for each port that is written the one that is taken
  */
 export function withPorts(
   { command, server }: Step,
@@ -232,7 +238,15 @@ export function withPorts(
   if (!port || (!server && mapped.includes("--port"))) return mapped;
   return mapped
     .replace(/ --port \d+/, "")
-    .replace(/tsx \S+\.ts/, `$& --port ${port}`);
+    .replace(/(tsx|node) \S+\.m?[jt]s/, `$& --port ${port}`);
+}
+
+/** As withPorts(), but without the second process that tsx takes. */
+function inOneProcess(step: Step, ports: Map<string, string>) {
+  return withPorts(step, ports).replaceAll(
+    /\b(npx )?tsx (?=\w+\/)/g,
+    `${node} `,
+  );
 }
 
 /** Each command's output, its ports numbered as they appear, with no times. */

@@ -1,18 +1,19 @@
 /**
  * Copies of the examples, and how to play the transcripts in their headers.
  */
-import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import * as assert from "uvu/assert";
 import type { ProcessOutput } from "zx";
 import { root, run } from "../scripts/processes.ts";
-import { headerOf, headers, play, type Step } from "../scripts/transcript.ts";
+import { headerOf, headers, play, withPorts } from "../scripts/transcript.ts";
 import { node, temporaryFolder } from "./harness.ts";
 
 /**
  * Copies all examples, to a folder that goes when its file's checks have ended.
- * In: options for the script. Out: where the copy of an example is,
- * whatever its ending.
+ *
+ * @param options for the script, such as `--js`
+ * @returns where the copy of an example is, whatever its ending
  */
 export async function copyAll(options = ""): Promise<(name: string) => string> {
   const copies = temporaryFolder();
@@ -42,9 +43,11 @@ export const copy = (words: string): Promise<ProcessOutput> =>
 
 /**
  * Plays the transcript in the header of a copy, in a folder of its own with the
- * copies beside it. The constants that its comments name are changed, as a user
- * would do it, and the ports to free ones. In: the copy; the command that runs a
- * file. Out: what differs, as of play().
+ * copies beside it.
+ *
+ * @param original the copy
+ * @param start the command that runs a file
+ * @returns what differs, as play() tells it
  */
 export async function playCopy(
   original: string,
@@ -52,30 +55,13 @@ export async function playCopy(
 ): Promise<string[]> {
   const folder = temporaryFolder();
   cpSync(dirname(original), folder, { recursive: true });
-  const toRun = ({ command, server }: Step, ports: Map<string, string>) => {
-    const [bare = "", comment = ""] = command.split(" # ");
-    const [, name = ""] = /\b(?:tsx|node) (\S+)/.exec(bare)!;
-    const file = join(folder, name);
-    const [header, ...code] = readFileSync(file, "utf8").split(" */");
-    let source = code.join(" */");
-    const change = (place: RegExp, value: string) => {
-      assert.match(source, place);
-      source = source.replace(place, value);
-    };
-    for (const setting of comment ? comment.split(/, (?=\w+ = )/) : []) {
-      const [name, value = ""] = setting.split(" = ");
-      const old = '("[^"]*"|\\{[^}]*\\}|[\\w.]+)';
-      change(RegExp(`(?<=\\b${name}( =|:) )${old}`), value);
-    }
-    const port = /(?<=const port = |host: "127.0.0.1",\s+port: )\d+/;
-    if (server) change(port, "0");
-    source = source.replaceAll(
-      /(?<=\bport( =|:) )\d+/g,
-      (port) => ports.get(port) ?? port,
-    );
-    writeFileSync(file, `${header} */${source}`);
-    const runs = bare.replace(/\b(tsx|node) \S+/, start(file));
-    return `cd ${folder} && ${runs}`;
-  };
-  return play(headerOf(join(folder, basename(original))), { toRun });
+  return play(headerOf(join(folder, basename(original))), {
+    toRun(step, ports) {
+      const command = withPorts(step, ports).replace(
+        /\b(tsx|node) (\S+\.m?[jt]s)/g,
+        (_, _runs, file: string) => start(join(folder, file)),
+      );
+      return `cd ${folder} && ${command}`;
+    },
+  });
 }

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { root, run } from "../scripts/processes.ts";
 import { headers } from "../scripts/transcript.ts";
 import { copy, copyAll, playCopy } from "./copies.ts";
-import { check, temporaryFolder } from "./harness.ts";
+import { check, node, serve, temporaryFolder } from "./harness.ts";
 
 const examples = await headers();
 
@@ -40,23 +40,45 @@ check("the copies are formatted, and type-check alone", async () => {
   }
 });
 
-check("a copy is as it was, but for constants and names", async () => {
+check("a copy is as it was, but for parseArgs() and names", async () => {
+  const parsed =
+    /^import \{ parseArgs \}|^const \{ values\b|^  (allowPositionals|options): |^    \w+: \{ type: |^  \},$|^\}\);$|^const \{.* \} = values;$|^const \w+ = Number\(values\.\w+\);$/;
   for (const { name } of examples) {
     const lines = (text: string) => text.split("\n");
     const source = fs.readFileSync(join(root, name), "utf8");
     const copied = fs.readFileSync(ts(name), "utf8");
     assert.not.match(copied, /\bconfig\b|"\.\.\/|tsx (udp|tcp)/);
-    const added = lines(copied).filter((l) => !lines(source).includes(l));
-    for (const line of added)
-      assert.match(
-        line,
-        /^const (\w+|\{.*\}) = .*;( \/\/ .*)?$|tsx [\w-]+\.m?ts|^ \* .*\.mts/,
-        `${name}: ${line}`,
-      );
+    assert.match(
+      copied,
+      /\n    host: \{ type: "string", default: "127.0.0.1" \}/,
+    );
+    const names = (text: string) =>
+      text.replaceAll(/(udp|tcp)\/|\.m?ts\b/g, "").replaceAll(/\s+/g, " ");
+    const comments = (text: string) =>
+      names(text)
+        .match(/\/\*\*.*?\*\/|\/\/ [^/]*/g)!
+        .slice(0, 1);
+    assert.equal(comments(copied), comments(source), name);
     const gone = lines(source).filter((l) => !lines(copied).includes(l));
-    assert.ok(gone.length <= added.length + 2, gone.join("\n"));
-    assert.match(copied, /\nconst host = "127.0.0.1";\n|{ host: "127.0.0.1", /);
+    const added = lines(copied).filter((l) => !lines(source).includes(l));
+    for (const line of added.filter((l) => !/^ \*/.test(l)))
+      assert.match(line, parsed, `${name}: ${line}`);
+    const called = /\nconst [^;]*= config\([^;]*;|"\.\.\/shared\/config\.ts"/g;
+    const statement = source.match(called)!.join("\n");
+    for (const line of gone.filter((l) => !/^ \*|^import/.test(l)))
+      assert.ok(statement.includes(line), `${name}: ${line}`);
   }
+});
+
+check("a copy takes the options of the original, and no others", async () => {
+  const server = await serve(`${node} ${ts("udp/server.ts")} --port 0`);
+  const client = `${node} ${ts("udp/client.ts")}`;
+  const good = await run(`${client} --port ${server.port}`, "hello\n");
+  assert.is(good.text(), "HELLO\n");
+  const wrong = await run(`${client} --prot 1`);
+  assert.match(wrong.stderr, /^TypeError.*Unknown option '--prot'/m);
+  const refused = await run(`${client} --port 9`, "hello\n");
+  assert.match(refused.stderr, /ECONNREFUSED\n    at /);
 });
 
 check("a copy in JavaScript has all but the types", async () => {
@@ -77,7 +99,7 @@ check("a copy is a module in any folder", async () => {
     '{ "type": "module" }': ["client.ts", "server.ts", "client.js"],
     '{ "type": "commonjs" }': ["client.mts", "server.mts", "client.mjs"],
     "{}": ["client.mts", "server.mts", "client.mjs"],
-    "": ["client.mts", "server.ts", "client.js"],
+    "": ["client.mts", "server.mts", "client.js"],
   };
   for (const [i, [contents, copies]] of Object.entries(names).entries()) {
     const to = join(folder, `${i}`, "below");
@@ -87,8 +109,8 @@ check("a copy is a module in any folder", async () => {
     await copy(`udp/client.ts ${to} --js`);
     assert.equal(fs.readdirSync(to).sort(), [...copies].sort());
     const text = (name: string) => fs.readFileSync(join(to, name), "utf8");
-    assert.match(text(copies[0]!), `start tsx ${copies[1]} there`);
-    assert.match(text(copies[2]!), /start node server\.m?js/);
+    assert.match(text(copies[0]!), ` *     $ tsx ${copies[1]}\n`);
+    assert.match(text(copies[2]!), /\$ node server\.m?js\n/);
   }
 });
 
@@ -97,7 +119,7 @@ check("the last line that copy prints runs the copy", async () => {
   const pair = await run(`npm run --silent copy udp/echo ${folder}/a/b`);
   assert.match(
     pair.stdout,
-    /^.* (\S+echo-server\.ts)\n.* (\S+echo-client.mts)\n$/,
+    /^.* \S+echo-server\.mts\n.* \S+echo-client\.mts\n$/,
   );
   const one = await run(
     `npm run --silent copy tcp/walkthrough ${folder}/w.mts`,

@@ -3,8 +3,10 @@
  */
 
 /**
- * Numbers by chance, and the same ones in every run: xorshift, Marsaglia 2003.
- * In: where they begin. Out: what gives a whole number from 0, below another.
+ * Makes random numbers, the same ones in every run: xorshift, Marsaglia 2003.
+ *
+ * @param seed where they begin
+ * @returns what gives a whole number from 0, below another
  */
 export function numbers(seed: number): (below: number) => number {
   let state = seed + 1;

@@ -12,7 +12,15 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { which } from "zx";
-import { type Program, readyLine, root, start } from "../scripts/processes.ts";
+import {
+  node,
+  type Program,
+  readyLine,
+  root,
+  start,
+} from "../scripts/processes.ts";
+
+export { node };
 
 /** A server that is ready, and its address. */
 export interface Server extends Program {
@@ -46,14 +54,6 @@ export const pairs = {
 /** Texts that a careless program spoils: "ΐ" in capitals is three characters. */
 export const texts = ["hello", "", " ", "ß", "é", "😀", "ΐ", "naïve ΐ 😀 ß"];
 
-/**
- * tsx without its second process, or Node alone where it knows types: for the
- * many starts in which that makes no difference but in time.
- */
-export const node = (process.features as { typescript?: string }).typescript
-  ? "node"
-  : "node --import tsx";
-
 /** What a check may take, in milliseconds. */
 const limit = process.argv[1]!.endsWith(".long.ts") ? 600_000 : 300_000;
 
@@ -62,21 +62,25 @@ let cleanup: (() => unknown)[] = [];
 let left = 0;
 
 /**
- * A test. In: its name; what it does, which fails by throwing or by taking more
- * than five minutes (ten, in a file of long tests); what it needs, a command or to
- * be "root", and is skipped without. What it opens with the functions below ends
- * with it; what its file has opened for all checks, with the last.
+ * Defines a test. What it opens with the functions below ends with it; what its
+ * file has opened for all checks ends with the last one.
+ *
+ * @param name what is seen if it passes
+ * @param body what it does; it fails by throwing, or by taking more than five
+ *   minutes (ten, in a file of long tests)
+ * @param needs commands, "root" for its rights, or "linux" for what only that
+ *   system has; without them it is skipped
  */
 export function check(
   name: string,
   body: () => Promise<void>,
   ...needs: string[]
 ): void {
-  const missing = needs.filter((need) =>
-    need === "root"
-      ? process.getuid?.() !== 0
-      : !which.sync(need, { nothrow: true }),
-  );
+  const missing = needs.filter((need) => {
+    if (need === "root") return process.getuid?.() !== 0;
+    if (need === "linux") return process.platform !== "linux";
+    return !which.sync(need, { nothrow: true });
+  });
   if (missing.length) {
     console.log(`skipped for want of ${missing.join(" and ")}: ${name}`);
     return test.skip(name);
@@ -115,9 +119,12 @@ export function temporaryFolder(): string {
 const met = new Map<string, Set<string>>();
 
 /**
- * A check of an example against a program of others. In: the example, the other
- * program as the README's table of peers calls it, what of it is checked, and
- * the rest as for any check.
+ * Defines a check of an example against a program of others.
+ *
+ * @param example its file
+ * @param peer the other program, as the tables of peers call it
+ * @param what is seen if it passes
+ * @param rest the body and what it needs, as for any check
  */
 export function meet(
   example: string,
@@ -129,34 +136,44 @@ export function meet(
   check(`${example} and ${peer}: ${what}`, ...rest);
 }
 
-/** Checks that the README's table names just the peers that have been met. */
+/** Checks that the tables of peers name just the peers that have been met. */
 export function checkPeers(): void {
-  const rows = readmeTable("Peers");
+  const rows = readmeTables("Peers");
   for (const [example, peers] of met)
-    check(`README.md tells which peers ${example} has met`, async () => {
+    check(`the table of peers tells which ${example} has met`, async () => {
       const row = rows.find(([name]) => name === `\`${example}\``);
       assert.equal(row?.[1]?.split(", ").sort(), [...peers].sort());
     });
 }
 
-/** The rows of the README's table that has a column of that name. */
-export function readmeTable(column: string): string[][] {
-  const readme = readFileSync(join(root, "README.md"), "utf8");
-  const rows = (table: string) =>
-    table.split("\n").map((line) =>
-      line
-        .split("|")
-        .slice(1, -1)
-        .map((cell) => cell.trim()),
-    );
-  const tables = readme.match(/(^\|.*\|\n)+/gm)!.map(rows);
-  return tables.find(([head]) => head?.includes(column)) ?? [];
+/**
+ * Reads the tables in README.md, udp/README.md and tcp/README.md.
+ *
+ * @param column a column's name
+ * @returns the rows of all tables that have that column, each with its cells
+ */
+export function readmeTables(column: string): string[][] {
+  const text = ["README.md", "udp/README.md", "tcp/README.md"]
+    .map((file) => readFileSync(join(root, file), "utf8"))
+    .join("\n");
+  const cells = (line: string) =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim());
+  const tables = text
+    .match(/(^\|.*\|\n)+/gm)!
+    .map((table) => table.trim().split("\n").map(cells));
+  return tables.filter(([head]) => head?.includes(column)).flat();
 }
 
 /**
- * Starts a server and waits until it is ready. In: an example, to which any
- * free port is given, with its options, "udp/server.ts --host ::1"; or any
- * other command, and the line by which it tells that it is ready.
+ * Starts a server and waits until it is ready.
+ *
+ * @param command an example with its options, "udp/server.ts --host ::1", which is
+ *   given any free port; or any other command
+ * @param line by which it tells that it is ready
+ * @returns the server, with its address
  */
 export async function serve(
   command: string,
@@ -217,8 +234,12 @@ export async function connect(
 }
 
 /**
- * Writes the pieces one by one to a connection of their own, and ends its
- * half. Out: all bytes that come back until the other half ends.
+ * Writes pieces one by one to a connection of their own, and ends its half.
+ *
+ * @param port the server's
+ * @param pieces what is written
+ * @param host the server's, 127.0.0.1 if none is given
+ * @returns all bytes that come back until the other half ends
  */
 export async function exchange(
   port: number,

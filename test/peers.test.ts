@@ -107,6 +107,7 @@ for (const transport of ["udp", "tcp"] as const)
         assert.is((await peer.stop("SIGTERM")).stdout, "hello");
       },
       "nc",
+      "linux",
     );
 
     meet(
@@ -127,6 +128,7 @@ for (const transport of ["udp", "tcp"] as const)
         assert.is(result.text(), `${lines.join("\n")}\n`);
       },
       "socat",
+      "linux",
     );
   }
 

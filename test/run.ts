@@ -26,28 +26,35 @@ const limit = long ? 1_200_000 : 600_000;
 let passed = 0;
 let failed = 0;
 let skipped = 0;
+const red: string[] = [];
 
 async function test(file: string) {
+  const begin = performance.now();
+  let output = "";
+  let good = false;
   try {
     const { stdout, stderr, exitCode } = await run(
       `${node} ${file}`,
       "",
       limit,
     );
+    output = stdout + stderr;
     const count = (what: string) =>
       Number(RegExp(`^  ${what}: +(\\d+)$`, "m").exec(stdout)?.[1] ?? NaN);
-    const good =
-      exitCode === 0 &&
-      count("Total") > 0 &&
-      count("Passed") === count("Total");
-    console.log(`${file} ${good ? "passed" : "FAILED"}\n${stdout}${stderr}`);
+    const total = count("Total");
+    good = exitCode === 0 && total > 0 && count("Passed") === total;
     passed += count("Passed") || 0;
     skipped += count("Skipped") || 0;
-    if (!good) failed += count("Total") - count("Passed") || 1;
+    if (!good) failed += total - count("Passed") || 1;
   } catch (error) {
-    console.log(`${file} FAILED\n${(error as Error).message}`);
+    output = (error as Error).message;
     failed++;
   }
+  const seconds = ((performance.now() - begin) / 1000).toFixed(1);
+  console.log(`${good ? "passed" : "FAILED"} ${file}, ${seconds} s`);
+  for (const line of output.match(/^skipped for .*$/gm) ?? [])
+    console.log(`  ${line}`);
+  if (!good) red.push(`\n${file}\n${output}`);
 }
 
 // They wait a lot, so more of them than there are cores keep those busy.
@@ -57,6 +64,8 @@ const worker = async () => {
 };
 await Promise.all(Array.from({ length: 2 * availableParallelism() }, worker));
 
+// What differs stands at the end, where one looks.
+for (const output of red) console.log(output);
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 // Where everything is installed, nothing is skipped unnoticed.
 if (failed || !passed || (process.env.CI && skipped)) process.exitCode = 1;

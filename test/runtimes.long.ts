@@ -13,7 +13,7 @@ import {
   exchange,
   listen,
   nobody,
-  readmeTable,
+  readmeTables,
   serve,
   udp,
 } from "./harness.ts";
@@ -116,7 +116,7 @@ const rows: Record<string, (runtime: Runtime) => Promise<string>> = {
     client.write("hello");
     await once(client, "data");
     client.resetAndDestroy();
-    await server.line(/^a client is gone: read ECONNRESET$/);
+    await server.line(/^a client: read ECONNRESET$/);
     const reply = await exchange(server.port, ["hello"]);
     return `${reply}` === "HELLO" ? "says so, goes on" : `${reply}`;
   },
@@ -125,7 +125,7 @@ const rows: Record<string, (runtime: Runtime) => Promise<string>> = {
     const server = await serve(`${runtime.start("udp/server.ts")} --port 0`);
     const client = await udp(server.port);
     client.send("ΐ".repeat(32_000)); // three times as long in capitals
-    await server.line(/^a client gets no reply: .*EMSGSIZE/);
+    await server.line(/^no reply to .*EMSGSIZE/);
     const reply = await ask(client, "hello");
     return `${reply}` === "HELLO" ? "says so, goes on" : `${reply}`;
   },
@@ -133,13 +133,13 @@ const rows: Record<string, (runtime: Runtime) => Promise<string>> = {
   async "a UDP client that is gone"(runtime) {
     const server = await serve(`${runtime.start("udp/server.ts")} --port 0`);
     const client = await udp(server.port);
+    const here = `127.0.0.1:${client.address().port}`;
     for (let i = 0; i < 50; i++) {
       const gone = createSocket("udp4");
       await new Promise((sent) =>
         gone.send("and away", server.port, "127.0.0.1", sent),
       );
       gone.close();
-      const here = `127.0.0.1:${client.address().port}`;
       const cell = await Promise.race([
         ask(client, "hello").then(() => ""),
         server.line(RegExp(`${here}$`)).then(() => "another gets no reply"),
@@ -147,6 +147,17 @@ const rows: Record<string, (runtime: Runtime) => Promise<string>> = {
       if (cell) return cell;
     }
     return "is not noticed";
+  },
+
+  async "a full disk"(runtime) {
+    const { port } = await serve("udp/server.ts");
+    const command = `${runtime.start("udp/client.ts")} --port ${port}`;
+    return words(await run(`${command} >/dev/full`, "hello\n"));
+  },
+
+  async "a host that is not found"(runtime) {
+    const { start } = runtime;
+    return words(await run(`${start("tcp/server.ts")} --host unknown.invalid`));
   },
 
   async "`--help`"(runtime) {
@@ -165,17 +176,27 @@ async function alone({ start }: Runtime, file: string) {
 function words({ stdout, stderr, exitCode }: ProcessOutput) {
   const known: [RegExp, string][] = [
     [/^1nothing answers on [^\n]+\n$/, "told at once, exit 1"],
-    [/^1no reply from \S+ within 2 s: .+\n$/, "no reply within 2 s, exit 1"],
+    [/^1no reply from \S+ in time: .+\n$/, "no reply within 2 s, exit 1"],
     [/^1\S+ cut the connection [^\n]+\n$/, "told at once, exit 1"],
-    [/^1cannot bind \S+ \(EADDRINUSE\): .+\n$/, "told at once, exit 1"],
-    [/^0Uppercase server over UDP(.|\n)*  --help\n$/, "prints the header"],
+    [/^1\S+ is in use: .+\n$/, "told at once, exit 1"],
+    [/^1cannot write to standard output .+\n$/, "told at once, exit 1"],
+    [/^1no address is known for .+\n$/, "told at once, exit 1"],
+    [
+      /^1error: Failed to listen at |^1(.|\n)*Failed to listen at/,
+      "a stack trace, exit 1",
+    ],
+    [/^0$/, "is not noticed"],
+    [
+      /^0Uppercase server over UDP(.|\n)*127.0.0.1:12000\n$/,
+      "prints the header",
+    ],
     [/^2.*--allow-read flag\n$/, "needs `--allow-read`"],
   ];
   const text = `${exitCode}${stdout}${stderr}`;
   return known.find(([pattern]) => pattern.test(text))?.[1] ?? text;
 }
 
-const table = readmeTable("Deno");
+const table = readmeTables("Deno");
 const columns = ["", "Node", "Deno", "Bun"];
 
 for (const [name, happen] of Object.entries(rows))

@@ -83,6 +83,7 @@ for (const client of ["udp/client.ts", "tcp/client.ts"])
       assert.is(exitCode, 1);
     },
     "python3",
+    "linux",
   );
 
 for (const file of ["udp/client.ts", "tcp/echo-client.ts"])
@@ -117,6 +118,7 @@ for (const file of ["udp/echo-server.ts", "tcp/server.ts"])
       assert.is(exitCode, 130);
     },
     "python3",
+    "linux",
   );
 
 test.run();
