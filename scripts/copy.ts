@@ -69,7 +69,9 @@ try {
   }
   const types = (process.features as { typescript?: string }).typescript;
   for (const { copy } of copies)
-    console.log(`${js || types ? "node" : "npx tsx"} ${quote(relative(copy))}`);
+    console.log(
+      `${js || types ? "node" : "npx tsx"} ${quoted(relative(copy))}`,
+    );
 } catch (error) {
   console.error((error as Error).message);
   process.exitCode = 1;
@@ -158,6 +160,11 @@ function endingIn(folder: string): string {
 /** An example's service and transport, "udp/echo". */
 function pair({ file, service }: Example) {
   return `${path.dirname(file)}/${service}`;
+}
+
+/** A path as the user's shell takes it. */
+function quoted(file: string) {
+  return process.platform === "win32" ? `"${file}"` : quote(file);
 }
 
 /** A path as it is written where the command was typed. */

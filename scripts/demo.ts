@@ -7,13 +7,19 @@
  *     npm run demo udp/echo
  *     npm run demo -- --all
  *     npm run demo -- --list
+ *     npm run demo -- --html page.html
+ *
+ * --html also draws what passed: a page with a sequence diagram of each pair, or
+ * for a FILE.svg the diagram of one.
  */
 import { availableParallelism } from "node:os";
-import { dirname } from "node:path";
+import { writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { chalk } from "zx";
 import { commandLine, mistake } from "./command-line.ts";
 import { type Example, examples, isNamed } from "./examples.ts";
+import { type Diagram, type Happening, page, svg } from "./picture.ts";
 import { headers, play, type Step, throughRelay } from "./transcript.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -38,11 +44,17 @@ interface Show extends Transcript {
 }
 const { values, positionals: names } = commandLine({
   allowPositionals: true,
-  options: { all: { type: "boolean" }, list: { type: "boolean" } },
+  options: {
+    all: { type: "boolean" },
+    list: { type: "boolean" },
+    html: { type: "string" },
+  },
 });
 // npm takes an option that stands before no "--" for its own.
 const everything = values.all ?? process.env.npm_config_all;
 const list = values.list ?? process.env.npm_config_list;
+const { html } = values;
+const diagrams = new Map<Show, Diagram>();
 
 const shows = await allShows();
 for (const name of names)
@@ -77,6 +89,13 @@ console.log(
 );
 if (chosen.length < shows.length)
   console.log("More: npm run demo -- --all, or by name: npm run demo chat");
+if (html) {
+  const drawn = chosen.flatMap((show) => diagrams.get(show) ?? []);
+  if (html.endsWith(".svg") && drawn.length !== 1)
+    mistake("a file.svg holds one picture: name one pair");
+  const text = html.endsWith(".svg") ? svg(drawn[0]!) : page(drawn);
+  writeFileSync(resolve(process.env.INIT_CWD ?? ".", html), text);
+}
 if (failed.length) {
   console.error(chalk.red(`failed: ${failed.join(", ")}`));
   process.exitCode = 1;
@@ -87,21 +106,37 @@ async function run(show: Show, i: number) {
   const tell = (line: string) =>
     i === shown ? console.log(line) : held[i]!.push(line);
   tell(chalk.bold(heading(show)));
+  const through = throughRelay(show, Boolean(html));
+  const diagram = {
+    name: show.name.replace("/", "-").replace(".ts", ""),
+    heading: heading(show),
+    commands: [] as string[],
+    lanes: lanesOf(through),
+    happenings: [] as Happening[],
+  };
+  diagrams.set(show, diagram);
   const printed = new Map<Step, number>();
   const told = async (step: Step, line: string) => {
     // What a relay draws comes before what it causes: it draws first and sends
     // then, so its line is there already, and only has to be read.
-    const picture = /^ *\d+\.\d{3} s /.test(line);
+    const picture = /^ *\d+\.\d{3} s |^\{/.test(line);
     if (!picture) await setImmediate(await setImmediate());
     const lines = (printed.get(step) ?? 0) + 1;
     printed.set(step, lines);
+    if (html && step.file.endsWith("relay.ts") && picture)
+      return diagram.happenings.push(happening(line, diagram.lanes));
     if (lines > most || isHidden(step, line)) return;
+    const at = performance.now();
+    if (line.startsWith("$ "))
+      diagram.commands.push(line.replace(/ --json$/, ""));
+    else if (!picture)
+      diagram.happenings.push({ at, kind: "print", ...spoken(step, line) });
     if (picture) tell(chalk.yellow(line));
     else if (show.steps.length === 1) tell(line);
     else tell(`${chalk.cyan(role(step).padEnd(7))} ${line}`);
   };
   try {
-    const differences = await play(throughRelay(show), { tell: told });
+    const differences = await play(through, { tell: told });
     await setImmediate(await setImmediate());
     for (const [step, lines] of printed)
       if (lines > most)
@@ -145,6 +180,44 @@ function heading({ example: { file, service, teaches } }: Show) {
 function role({ file, prompt }: Step) {
   if (prompt) return prompt.slice(0, -": ".length);
   return /\b(server|client|\w+)\.ts$/.exec(file)?.[1] ?? "shell";
+}
+
+/** The programs of a transcript, clients first; a walkthrough is two. */
+function lanesOf({ steps }: Transcript): string[] {
+  if (steps.length === 1) return ["client", "server"];
+  const programs = steps.filter(({ file }) => !file.endsWith("relay.ts"));
+  const names = new Set(programs.map(role));
+  names.delete("server");
+  return [...names, "server"];
+}
+
+/** Who printed a line: a walkthrough's lines say so themselves. */
+function spoken(step: Step, line: string) {
+  const [, lane, text] = /^(client|server): (.*)$/.exec(line) ?? [];
+  if (step.file.endsWith("walkthrough.ts") && lane && text)
+    return { lane, text };
+  return { lane: role(step), text: line };
+}
+
+/** An event of a relay. Its clients have numbers, in the order of the lanes. */
+function happening(line: string, lanes: string[]): Happening {
+  const event = JSON.parse(line);
+  const clients = lanes.slice(0, -1);
+  const client = clients[Math.min(event.client, clients.length) - 1]!;
+  const [from, to] =
+    event.direction === "up" ? [client, "server"] : ["server", client];
+  const content = event.hex ?? JSON.stringify(event.text);
+  return {
+    at: performance.now(),
+    kind: event.kind,
+    from: from!,
+    to: to!,
+    number: event.number,
+    data:
+      event.bytes || event.number
+        ? `${event.bytes} bytes ${content}`
+        : undefined,
+  };
 }
 
 /** A relay's line that it is ready, and its command where no header has it. */

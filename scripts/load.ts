@@ -1,363 +1,200 @@
 /**
- * The load generator of the benchmark, a process of its own: it is told what to
- * prepare, and then how long to run that. As light as it can be, it makes no
- * closure and, over TCP, no buffer for a request; yet it compares every byte.
+ * The clients of the benchmark, all in this process. They compare every byte.
  */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { connect, type OnReadOpts } from "node:net";
-import { createHistogram } from "node:perf_hooks";
-import { setTimeout as sleep } from "node:timers/promises";
+import { connect, type OnReadOpts, type Socket } from "node:net";
 
-/** What to prepare. */
-export interface Job {
-  kind: keyof typeof kinds;
-  /** The server's port on 127.0.0.1, and whether it answers in capitals. */
+/** A server on 127.0.0.1, and whether it answers in capitals. */
+export interface Target {
   port: number;
   capitals: boolean;
-  /** How many connections, members, or datagrams under way. */
-  many: number;
 }
 
-/** An order: prepare, run so many milliseconds (0 is once), or close all. */
-export type Order = { prepare: Job } | { run: number } | "end";
-
-/** What came of an order. */
-export interface Report {
-  /** Replies, or messages that all members have, or bytes. */
+/** Clients that are ready to run, again and again. */
+export interface Load {
+  /** How many replies (or MB) have come, and the seconds that each took. */
   done: number;
-  /** Datagrams without a reply, or that did not reach a member. */
-  lost: number;
-  /** Half of the round trips, and 99 of 100, took at most so many µs. */
-  p50: number;
-  p99: number;
-  /** What it took, and the generator's own processor time, in seconds. */
-  seconds: number;
-  cpu: number;
-  error?: string;
+  times: number[];
+  /** Whether to begin something new, and what to call at the end. */
+  running: boolean;
+  finish: () => void;
+  fail: (error: Error) => void;
+  begin: () => void;
+  close: () => void;
 }
 
 const host = "127.0.0.1";
-const histogram = createHistogram();
-const opened = new Set<() => void>(); // and how to close it
-let done = 0;
-let lost = 0;
-let running = false;
-let finish = () => {};
-let run = (_ms: number): void | Promise<void> => {};
+const buffer = Buffer.alloc(65536); // all that is read over TCP is read here
 
-/** All that is read is read here, and dealt with before the next is. */
-const buffer = Buffer.alloc(65536);
-type Hear = OnReadOpts["callback"];
-
-const answer = ({ capitals }: Job, text: Buffer) =>
-  capitals ? Buffer.from(`${text}`.toUpperCase()) : text;
-
-function wrong(): never {
-  throw new Error("a wrong byte came back");
+function newLoad(): Load {
+  const nothing = () => {};
+  const calls = { finish: nothing, fail: nothing, begin: nothing };
+  return { done: 0, times: [], running: false, ...calls, close: nothing };
 }
 
-/** Runs until all is done that was begun in so many milliseconds. */
-async function during(ms: number, begin: () => void) {
-  const ended = new Promise<void>((resolve) => (finish = resolve));
-  running = ms > 0;
-  setTimeout(() => (running = false), ms);
-  begin();
-  await ended;
+/**
+ * Runs clients until all is done that they have begun within a time.
+ *
+ * @param load the clients
+ * @param ms the time; after 0, each has begun once
+ * @returns the seconds that it took
+ */
+export async function run(load: Load, ms: number): Promise<number> {
+  const start = performance.now();
+  load.done = 0;
+  load.times = [];
+  load.running = ms > 0;
+  const stop = setTimeout(() => (load.running = false), ms);
+  const late = new Error("no reply within 10 s");
+  const limit = setTimeout(() => load.fail(late), ms + 10_000);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      load.finish = resolve;
+      load.fail = reject;
+      load.begin();
+    });
+  } finally {
+    clearTimeout(stop);
+    clearTimeout(limit);
+  }
+  return (performance.now() - start) / 1e3;
 }
 
-function record(since: number) {
-  histogram.record(Math.max(1, Math.round((performance.now() - since) * 1e6)));
-}
-
-/** A new connection, and what is called with each piece that comes. */
-async function open(port: number, callback: Hear) {
-  const onread = { buffer, callback };
-  const connection = connect({ port, host, noDelay: true, onread });
-  opened.add(() => connection.destroy());
-  await once(connection, "connect");
-  return connection;
-}
-
-/** So many at once that no server's queue of connections is too short. */
-async function each(many: number, one: (i: number) => Promise<unknown>) {
-  const workers = Array.from({ length: 32 }, async (_, k) => {
-    for (let i = k; i < many; i += 32) await one(i);
-  });
-  await Promise.all(workers);
+/** What a server sends back. */
+function answer(text: string | Buffer, { capitals }: Target) {
+  return Buffer.from(capitals ? `${text}`.toUpperCase() : text);
 }
 
 /** Compares what comes with a reply, again and again; tells when it is whole. */
-function compare(reply: Buffer, whole: () => void): Hear {
+function comparing(load: Load, reply: Buffer, whole: () => void) {
   let got = 0;
-  return (size, bytes) => {
-    if (got + size > reply.length) wrong();
-    if (reply.compare(bytes, 0, size, got, got + size)) wrong();
-    got = (got + size) % reply.length;
-    if (!got) whole();
+  return (size: number, bytes: Uint8Array) => {
+    const end = got + size;
+    if (end > reply.length || reply.compare(bytes, 0, size, got, end))
+      load.fail(new Error("a wrong byte came back"));
+    got = end % reply.length;
+    if (got === 0) whole();
     return true;
   };
 }
 
+function open(load: Load, port: number, callback: OnReadOpts["callback"]) {
+  const onread = { buffer, callback };
+  const connection = connect({ port, host, noDelay: true, onread });
+  return connection.on("error", (error) => load.fail(error));
+}
+
+/** Opens connections, 32 at once: no server's queue is too short for that. */
+async function openAll(many: number, one: (i: number) => Socket) {
+  const all: Socket[] = [];
+  while (all.length < many) {
+    const count = Math.min(32, many - all.length);
+    const some = Array.from({ length: count }, (_, i) => one(all.length + i));
+    await Promise.all(some.map((connection) => once(connection, "connect")));
+    all.push(...some);
+  }
+  return all;
+}
+
 /** Each of many connections sends 32 bytes when the last ones are answered. */
-async function requests(job: Job) {
-  const alone = job.many === 1;
-  const sends: (() => void)[] = [];
+export async function requests(target: Target, many: number): Promise<Load> {
+  const load = newLoad();
   let busy = 0;
-  let sent = 0;
-  await each(job.many, async (i) => {
-    const message = Buffer.from(`client ${i} has this to say `.padEnd(32, "z"));
-    const hear = compare(answer(job, message), () => {
-      done++;
-      if (alone) record(sent);
-      if (running) send();
-      else if (--busy === 0) finish();
-    });
-    const connection = await open(job.port, hear);
+  const client = (i: number) => {
+    const message = `client ${i} has this to say `.padEnd(32, "z");
+    let sent = 0;
     const send = () => {
-      if (alone) sent = performance.now();
+      if (many === 1) sent = performance.now();
       connection.write(message);
     };
+    const whole = () => {
+      load.done++;
+      if (many === 1) load.times.push(performance.now() - sent);
+      if (load.running) send();
+      else if (--busy === 0) load.finish();
+    };
+    const hear = comparing(load, answer(message, target), whole);
+    const connection = open(load, target.port, hear);
     sends.push(send);
-  });
-  run = (ms) => {
-    busy = job.many;
-    return during(ms, () => sends.forEach((send) => send()));
+    return connection;
   };
+  const sends: (() => void)[] = [];
+  const connections = await openAll(many, client);
+  load.begin = () => {
+    busy = many;
+    for (const send of sends) send();
+  };
+  load.close = () => connections.forEach((each) => each.destroy());
+  return load;
 }
 
 /** A connection for each sentence, closed when its reply is there. */
-function sentences(job: Job) {
-  const { port } = job;
-  const sentence = Buffer.from("what a sentence!");
-  const callback = compare(answer(job, sentence), () => {
-    done++;
-    connection.end();
-  });
-  const options = { port, host, noDelay: true, onread: { buffer, callback } };
-  let connection = connect(options).on("connect", () => connection.destroy());
-  const next = () => {
-    if (!running) return finish();
-    connection = connect(options).on("close", next);
+export async function sentences(target: Target): Promise<Load> {
+  const load = newLoad();
+  const sentence = "what a sentence!";
+  const reply = answer(sentence, target);
+  load.begin = () => {
+    const before = load.done;
+    const whole = () => {
+      load.done++;
+      connection.end();
+    };
+    const connection = open(load, target.port, comparing(load, reply, whole));
     connection.write(sentence);
+    connection.on("close", () => {
+      if (load.done === before) load.fail(new Error("no whole reply"));
+      else if (load.running) load.begin();
+      else load.finish();
+    });
   };
-  run = (ms) => during(ms, next);
+  return load;
 }
 
 /** Blocks of 64 KiB, one after the other, while the replies are read. */
-function stream(job: Job) {
-  const block = Buffer.from(buffer.map((_, i) => 97 + (((i * i) >> 3) % 26)));
-  const reply = answer(job, block);
+export async function stream(target: Target): Promise<Load> {
+  const load = newLoad();
+  const block = Buffer.alloc(65536);
+  for (let i = 0; i < block.length; i++) block[i] = 97 + (((i * i) >> 3) % 26);
+  const reply = answer(block, target);
   const expected = Buffer.concat([reply, reply]);
-  run = async (ms) => {
+  load.begin = () => {
     let sent = 0;
-    const connection = await open(job.port, (size, bytes) => {
-      const at = done % block.length;
-      if (expected.compare(bytes, 0, size, at, at + size)) wrong();
-      done += size;
+    let got = 0;
+    const connection = open(load, target.port, (size, bytes) => {
+      const at = got % block.length;
+      if (expected.compare(bytes, 0, size, at, at + size))
+        load.fail(new Error("a wrong byte came back"));
+      got += size;
       return true;
     });
-    connection.on("close", () => (done === sent ? finish() : wrong()));
     const more = () => {
-      if (!running) return connection.end();
+      if (!load.running) return connection.end();
       sent += block.length;
       connection.write(block, more);
     };
-    await during(ms, more);
+    connection.on("connect", more);
+    connection.on("close", () => {
+      load.done = got / 1e6;
+      if (got === sent) load.finish();
+      else load.fail(new Error("the stream was cut short"));
+    });
   };
+  return load;
 }
 
-/** Writes up to 200 MB and reads nothing, until nothing more is taken. */
-function sleeper({ port }: Job) {
-  run = async () => {
-    const connection = connect({ port, host }).pause();
-    opened.add(() => connection.destroy());
-    const more = () => {
-      done += buffer.length;
-      if (done < 200e6) connection.write(buffer, more);
-    };
-    connection.write(buffer.fill("z"), more);
-    for (let before = -1; before < done; await sleep(400)) before = done;
-  };
-}
-
-/** A socket that hears just the server, and what is called with a datagram. */
-async function socket(port: number, hear: (datagram: Buffer) => void) {
-  const socket = createSocket({ type: "udp4", recvBufferSize: 4 << 20 });
-  opened.add(() => socket.close());
-  socket.on("message", hear).connect(port, host);
-  await once(socket, "connect");
-  return socket;
-}
-
-/** The 8 digits at a place in a datagram; no text is made for them. */
-function numberAt(at: number, datagram: Buffer) {
-  let number = 0;
-  for (let i = at; i < at + 8; i++) number = number * 10 + datagram[i]! - 48;
-  return number;
-}
-
-/** Writes them at its beginning. */
-function setNumber(datagram: Buffer, number: number) {
-  for (let i = 7; i >= 0; i--, number = Math.floor(number / 10))
-    datagram[i] = 48 + (number % 10);
-}
-
-/** Compares what comes after a place. */
-function check(from: number, datagram: Buffer, expected: Buffer) {
-  if (datagram.length !== expected.length) wrong();
-  if (datagram.compare(expected, from, undefined, from)) wrong();
-}
-
-/** So many are under way; each is lost after 300 ms without an answer. */
-async function datagrams(job: Job) {
-  const message = Buffer.from("00000000 is its number, for now");
-  const reply = answer(job, message);
-  const numbers = new Int32Array(job.many);
-  const times = new Float64Array(job.many);
-  let number = 0;
+/** So many datagrams are under way, 64 for each socket. */
+export async function datagrams(target: Target, many: number): Promise<Load> {
+  const load = newLoad();
+  const message = Buffer.from("a datagram has 32 bytes, for now");
+  const reply = answer(message, target);
   let busy = 0;
-  const server = await socket(job.port, (datagram) => {
-    check(8, datagram, reply);
-    const its = numberAt(0, datagram);
-    const slot = its % job.many;
-    if (numbers[slot] !== its) return; // it was thought lost
-    done++;
-    if (job.many === 1) record(times[0]!);
-    next(slot);
-  });
-  const send = (slot: number) => {
-    number = (number + job.many) % (30_000 * job.many);
-    numbers[slot] = number + slot;
-    setNumber(message, number + slot);
-    times[slot] = performance.now();
-    server.send(message);
-  };
-  const next = (slot: number) => {
-    numbers[slot] = -1;
-    if (running) send(slot);
-    else if (--busy === 0) finish();
-  };
-  run = async (ms) => {
-    busy = job.many;
-    const timer = setInterval(() => {
-      const late = performance.now() - 300;
-      for (const [slot, time] of times.entries())
-        if (numbers[slot]! >= 0 && time < late) {
-          lost++;
-          next(slot);
-        }
-    }, 50);
-    await during(ms, () => times.forEach((_, slot) => send(slot)));
-    clearInterval(timer);
-  };
-}
-
-/**
- * One of the members of a chat speaks, and speaks again when the last of the
- * others has it. Over UDP, what has not come after 300 ms is lost.
- */
-async function chat(job: Job) {
-  const udp = job.kind === "udpChat";
-  const said = Buffer.from("00000000 goes to all of them\n");
-  const heard = Buffer.from(`m0: ${said}`);
-  const says: ((text: string | Buffer) => void)[] = [];
-  let number = 0;
-  let left = 0;
   let sent = 0;
-  let joining = true;
-  let lines = 0;
-  const one = () => --left || whole();
-  const whole = () => {
-    if (!left) record(sent);
-    lost += left;
-    done++;
-    if (running) speak();
-    else finish();
-  };
-  const speak = () => {
-    left = job.many - 1;
-    setNumber(said, ++number);
-    said.copy(heard, 4);
-    sent = performance.now();
-    says[0]!(said);
-  };
-  const joinTcp = async (i: number) => {
-    const listen = compare(heard, one);
-    const member = await open(job.port, (size, bytes) => {
-      if (!joining) return listen(size, bytes);
-      if (i === 0) lines += `${bytes.subarray(0, size)}`.split("\n").length - 1;
-      return true;
-    });
-    says[i] = (text) => member.write(text);
-    says[i](`m${i}\n`);
-  };
-  const joinUdp = async (i: number) => {
-    const member = await socket(job.port, (datagram) => {
-      const [kind] = datagram;
-      if (kind === 63) says[i]!(`/join m${i} ${datagram.subarray(2, 6)}`);
-      if (kind !== 109) return; // "* m1 joined" and the like, or "here"
-      check(12, datagram, heard);
-      if (numberAt(4, datagram) === number) one();
-    });
-    says[i] = (text) => member.send(text);
-    says[i](`/join m${i}`);
-    await once(member, "message"); // the word
-    await once(member, "message"); // it has joined
-  };
-  if (udp) for (let i = 0; i < job.many; i++) await joinUdp(i);
-  else {
-    await joinTcp(0);
-    await each(job.many - 1, (i) => joinTcp(i + 1));
-    // It hears of each who joins, itself included, and once who is there.
-    while (lines <= job.many) await sleep(20);
-  }
-  await sleep(500);
-  joining = false;
-  // Who says nothing for 15 s has left.
-  const stay = setInterval(() => {
-    if (udp) for (const say of says) say("/here");
-  }, 5000);
-  opened.add(() => clearInterval(stay));
-  run = async (ms) => {
-    const late = setInterval(() => {
-      if (udp && sent < performance.now() - 300) whole();
-    }, 50);
-    await during(ms, speak);
-    clearInterval(late);
+  let quiet: NodeJS.Timeout;
+  const hear = (datagram: Buffer) => {
+    if (!reply.equals(datagram))
+      load.fail(new Error("a wrong byte came back"));
+    load.done++;
+    ...
   };
 }
-
-const kinds = {
-  requests,
-  sentences,
-  stream,
-  sleeper,
-  datagrams,
-  chat,
-  udpChat: chat,
-};
-
-function tell(begin: number, error?: string) {
-  const { user, system } = process.cpuUsage(cpu);
-  const seconds = (performance.now() - begin) / 1e3;
-  const [p50, p99] = [50, 99].map((n) => histogram.percentile(n) / 1e3);
-  const report = { done, lost, p50, p99, seconds, cpu: (user + system) / 1e6 };
-  process.send?.({ ...report, error });
-}
-
-let cpu = process.cpuUsage();
-process.on("message", async (order: Order) => {
-  const begin = performance.now();
-  cpu = process.cpuUsage();
-  done = lost = 0;
-  histogram.reset();
-  if (order === "end") {
-    opened.forEach((close) => close());
-    opened.clear();
-  } else if ("run" in order) await run(order.run);
-  else await kinds[order.prepare.kind](order.prepare);
-  tell(begin);
-});
-process.on("uncaughtException", ({ message }) => tell(0, message));
-process.on("disconnect", () => process.exit());

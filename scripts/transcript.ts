@@ -76,23 +76,37 @@ function parse(lines: string[]): Step[] {
 }
 
 /**
- * The transcript with a relay between its server and its clients. As it is, if
- * it has a relay or no clients.
+ * Puts a relay between a transcript's server and its clients. A transcript that
+ * has a relay, or no clients, stays as it is.
+ *
+ * @param transcript as written
+ * @param json whether relays print their events as JSON, each on a line
  */
-export function throughRelay({ name, steps }: Transcript): Transcript {
+export function throughRelay(
+  { name, steps }: Transcript,
+  json = false,
+): Transcript {
   const [server, client] = steps;
-  if (!client || !server?.server || client.file.endsWith("relay.ts"))
-    return { name, steps };
-  const { host, port } = ready(server);
-  const file = server.file.replace(/\/.*/, "/relay.ts");
-  const relay: Step = {
-    command: `tsx ${file} --to ${host}:${port}`,
-    output: [`The relay to ${host}:${port} is ready on ${host}:12001`, "..."],
-    file,
-    server: true,
-    added: true,
-  };
-  return { name, steps: [server, relay, ...steps.slice(1)] };
+  const isRelay = ({ file }: Step) => file.endsWith("relay.ts");
+  const all = [...steps];
+  if (client && server?.server && !steps.some(isRelay)) {
+    const { host, port } = ready(server);
+    const file = server.file.replace(/\/.*/, "/relay.ts");
+    all.splice(1, 0, {
+      command: `tsx ${file} --to ${host}:${port}`,
+      output: [`The relay to ${host}:${port} is ready on ${host}:12001`, "..."],
+      file,
+      server: true,
+      added: true,
+    });
+  }
+  if (!json) return { name, steps: all };
+  const asJson = (step: Step) => ({
+    ...step,
+    command: `${step.command} --json`,
+    output: [step.output.find((line) => readyLine.test(line))!, "..."],
+  });
+  return { name, steps: all.map((s) => (isRelay(s) ? asJson(s) : s)) };
 }
 
 /**
@@ -257,6 +271,7 @@ function numbered(outputs: string[][]) {
       .map((line) => `${line}\n`)
       .join("")
       .replaceAll(/^ *\d+\.\d{3} s /gm, "TIME ")
+      .replaceAll(/\b\d+\.\d+ ms\b/g, "TIME ms")
       .replaceAll(/:(\d+)\b/g, (_, port: string) => {
         if (!ports.includes(port)) ports.push(port);
         return `:port${ports.indexOf(port) + 1}`;
