@@ -20,6 +20,8 @@ server.bind(port, host);
 server.on("listening", () => {
   const { address, port } = server.address();
   console.log(`The echo server is ready on ${address}:${port}`);
+  // Bun tells the server that a client is gone; it must not end for that.
+  server.on("error", (error) => console.error("a client:", error.message));
 });
 
 server.on("message", (message, client) => {
