@@ -16,16 +16,22 @@ import { createInterface } from "node:readline";
 import { buffer } from "node:stream/consumers";
 import { config } from "../shared/config.ts";
 
+// The server's address, from the command line. If an await below fails, the
+// program ends and says why.
 const { host, port } = config("echo");
+
+// On a terminal, lines are typed: they get a prompt, and can be edited. Lines from
+// a pipe or a file get none.
 const { stdin, stderr } = process;
-const output = stdin.isTTY ? stderr : undefined; // the prompt is for a person
+const output = stdin.isTTY ? stderr : undefined;
 const keyboard = createInterface({ input: stdin, output, crlfDelay: Infinity });
 keyboard.setPrompt("A message: ");
+// Ctrl-C ends the program at once, as it does everywhere.
 keyboard.on("SIGINT", () => stderr.write("\n", () => process.exit(130)));
 
 if (keyboard.terminal) stderr.write(keyboard.getPrompt());
 for await (const message of keyboard) {
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(10_000); // for all of it, the reply too
   const client = connect({ host, port, signal });
   await once(client, "connect");
   client.end(message);
@@ -33,4 +39,4 @@ for await (const message of keyboard) {
   console.log(`${reply}`);
   if (keyboard.terminal) stderr.write(keyboard.getPrompt());
 }
-if (keyboard.terminal) stderr.write("\n"); // Ctrl-D ends no line
+if (keyboard.terminal) stderr.write("\n"); // after Ctrl-D

@@ -12,8 +12,13 @@
 import { type AddressInfo, createServer } from "node:net";
 import { config } from "../shared/config.ts";
 
+// The address to listen on, from the command line. If it cannot be had, the
+// program ends and says why.
 const { host, port } = config("echo");
 
+// allowHalfOpen: a client that has ended its half still gets the rest. keepAlive:
+// the system notices when a client vanishes. noDelay: what is written leaves at
+// once, however short.
 const options = { allowHalfOpen: true, keepAlive: true, noDelay: true };
 const server = createServer(options);
 server.listen(port, host);

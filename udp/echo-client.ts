@@ -17,23 +17,30 @@ import { isIPv6 } from "node:net";
 import { createInterface } from "node:readline";
 import { config } from "../shared/config.ts";
 
+// The server's address, from the command line. If an await below fails, the
+// program ends and says why.
 const { host, port } = config("echo");
+
+// On a terminal, lines are typed: they get a prompt, and can be edited. Lines from
+// a pipe or a file get none.
 const { stdin, stderr } = process;
-const output = stdin.isTTY ? stderr : undefined; // the prompt is for a person
+const output = stdin.isTTY ? stderr : undefined;
 const keyboard = createInterface({ input: stdin, output, crlfDelay: Infinity });
 keyboard.setPrompt("A message: ");
+// Ctrl-C ends the program at once, as it does everywhere.
 keyboard.on("SIGINT", () => stderr.write("\n", () => process.exit(130)));
 
 if (keyboard.terminal) stderr.write(keyboard.getPrompt());
 for await (const message of keyboard) {
   const client = createSocket(isIPv6(host) ? "udp6" : "udp4");
   client.connect(port, host);
-  await once(client, "connect");
+  await once(client, "connect"); // a host's name has been looked up
+  // A line that is too long fails here, and with it the wait for its reply.
   client.send(message, (error) => error && client.emit("error", error));
-  const signal = AbortSignal.timeout(2000);
+  const signal = AbortSignal.timeout(2000); // ends that wait after 2 seconds
   const [reply] = await once(client, "message", { signal });
   client.close();
   console.log(`${reply}`);
   if (keyboard.terminal) stderr.write(keyboard.getPrompt());
 }
-if (keyboard.terminal) stderr.write("\n"); // Ctrl-D ends no line
+if (keyboard.terminal) stderr.write("\n"); // after Ctrl-D

@@ -12,6 +12,8 @@ import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import { config } from "../shared/config.ts";
 
+// The address to listen on, from the command line. If it cannot be had, the
+// program ends and says why.
 const { host, port } = config("echo");
 
 const server = createSocket(isIPv6(host) ? "udp6" : "udp4");
@@ -20,7 +22,7 @@ server.bind(port, host);
 server.on("listening", () => {
   const { address, port } = server.address();
   console.log(`The echo server is ready on ${address}:${port}`);
-  // Bun tells the server that a client is gone; it must not end for that.
+  // bind() has succeeded, so an error concerns one client, and others go on.
   server.on("error", (error) => console.error("a client:", error.message));
 });
 

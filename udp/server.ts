@@ -3,8 +3,8 @@
  *
  * A UDP server needs one call before it can receive: bind(), which gives its
  * socket a port. Nobody connects. Each datagram brings the address of its
- * sender, and the reply is sent there. A sender can forge that address, so a
- * reply may reach somebody who never asked.
+ * sender, and the reply goes there. But a sender can write a false address into
+ * its datagram, and then the reply goes to somebody who never asked.
  *
  *     $ tsx udp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
@@ -13,6 +13,8 @@ import { createSocket } from "node:dgram";
 import { isIPv6 } from "node:net";
 import { config } from "../shared/config.ts";
 
+// The address to listen on, from the command line. If it cannot be had, the
+// program ends and says why.
 const { host, port } = config("uppercase");
 
 const server = createSocket(isIPv6(host) ? "udp6" : "udp4");
@@ -21,16 +23,17 @@ server.bind(port, host);
 server.on("listening", () => {
   const { address, port } = server.address();
   console.log(`The uppercase server is ready on ${address}:${port}`);
-  // Bun tells the server that a client is gone; it must not end for that.
+  // bind() has succeeded, so an error concerns one client, and others go on.
   server.on("error", (error) => console.error("a client:", error.message));
 });
 
 server.on("message", (message, client) => {
-  // A port below 1024 belongs to a service. If that service answers as well, a
-  // forged datagram would make the two answer each other for ever.
+  // A client's port is 1024 or more; a smaller one belongs to a service. With a
+  // forged address, we would answer that service, it us, and so on for ever.
   if (client.port < 1024) return;
   const reply = message.toString().toUpperCase();
   server.send(reply, client.port, client.address, (error) => {
+    // The capitals can be too long for a datagram.
     if (error) console.error(`no reply to ${client.address}: ${error.message}`);
   });
 });
