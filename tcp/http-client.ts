@@ -1,121 +1,181 @@
 /**
- * HTTP client over TCP: asks a server for what a URL names, and prints it.
+ * HTTP client over TCP: asks a server for a path, prints the body of its reply.
  *
- * The trap: a reply ends where its length says, or its last chunk, or, if it has
- * neither, with the connection; only the first two tell a whole one from one that
- * was cut. The status is told on stderr, and from 400 on it is a failure.
+ * A body can end in three ways: after as many bytes as the head says, after a
+ * chunk of size 0, or, if the head says neither, where the connection ends. Only
+ * the first two show that the body is complete: in the third, a body that was
+ * cut looks like a whole one. The status goes to stderr. A status of 400 or more
+ * is a failure.
  *
  *     $ tsx tcp/http-server.ts
  *     The HTTP server is ready on 127.0.0.1:8080
+ *     127.0.0.1:50505 GET /path HTTP/1.1: 200 OK
  *     $ tsx tcp/http-client.ts /path
  *     HTTP/1.1 200 OK
  *     GET /path HTTP/1.1
  *     ...
  */
+import { once } from "node:events";
 import { connect, isIPv6 } from "node:net";
 import { config } from "../shared/config.ts";
 
-const { host, port, url } = config("http", { url: "/" }, ["url"]);
-// What came from the network must not steer the terminal.
-const visible = (text: string) => text.replace(/(?!\t)\p{Cc}/gu, "");
-const base = `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
-if (!URL.canParse(url, base))
-  fail(`${visible(url)} is no URL, nor a path on ${base}: try /path`, 2);
-const to = new URL(url, base);
-if (to.protocol !== "http:" || to.username || to.password)
-  fail(`only http: is spoken here, with no password: try ${base}/path`, 2);
-const server = `${to.hostname}:${to.port || 80}`;
-const wrong = `${server} sent what is no HTTP reply: try another port`;
-const cut = `${server} cut the connection before the reply was whole: try again`;
-const trouble: Record<string, string> = {
-  ETIMEDOUT: `no reply from ${server} within 10 s: try again`,
-  ECONNREFUSED: `nothing answers on ${server}: start tsx tcp/http-server.ts there`,
-  ECONNRESET: cut,
-  EPIPE: cut,
-};
+const visiblePath = /^\/[!-~]*$/;
+const statusLine = /^HTTP\/1\.\d [1-9]\d\d( .*)?$/;
+const field = /^[!#$%&'*+.^`|~\w-]+:[\t -~\x80-\xff]*$/;
+const fromFirstToLastVisible = /[^\t ](.*[^\t ])?/;
+const digits = /^\d{1,15}$/;
+const lastIsChunked = /(^|,)[\t ]*chunked[\t ,]*$/i;
+const chunkSize = /^([\da-f]{1,8})[\t ]*(;.*)?$/i;
+const steersTerminal = /[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/gu;
+
+const { host, port, words } = config("http", { words: ["/"] });
+const [path = "/", ...more] = words;
+if (!visiblePath.test(path) || path.includes("#") || more.length > 0) {
+  console.error("give one path, such as /a%20b; the server is --host, --port");
+  process.exit(2);
+}
+
 const { stdout } = process;
-stdout.on("error", () => process.exit(1)); // as in: client | head -1
+const server = `${host}:${port}`;
+const notHttp = `${server} sent no HTTP reply: try another --port`;
+const cut = `${server} cut the connection before the reply was complete: try again`;
+const lineLimit = 65_536; // bytes of a head, a chunk's size, or trailers
+const decoder = new TextDecoder(); // puts characters together again
+let received = ""; // and not used yet
+let room = lineLimit;
 
-const most = 65_536; // bytes of heads, or of trailers
-const end = /^(\r\n|[^]*?(\r\n\r\n|(?<!\r)\n))/;
-const start = /^1\.(?:(0)|\d) ([1-9]\d\d)(?: [\t -~\x80-\xff]*)?\r\n/;
-const fields = /^([!#$%&'*+.^`|~\w-]+:[\t -~\x80-\xff]*\r\n)*\r\n$/;
-// Values from their colons on: both, or two of one, leave the end open.
-const framing = /^(?::[\t ]*(\d{1,15})[\t ]*)?\/$|^\/:[\t ]*(chunked)[\t ]*$/i;
-const chunk = /^([\da-f]{1,8})[\t ]*(;[\t -~\x80-\xff]*)?\r\n$/i;
-const of = (name: string) =>
-  head.match(RegExp(`(?<=^${name}):.*$`, "gim"))?.join() ?? "";
-const decoder = new TextDecoder(); // a character may be cut in two
-let [rest, head, status, old, code] = ["", "", "", "", ""];
-const name = to.hostname.replace(/[[\]]/g, "");
-const connection = connect(Number(to.port || 80), name);
-connection.setTimeout(10_000, () => connection.destroy(new Error("ETIMEDOUT")));
-connection.setEncoding("latin1"); // a character for each byte
-const chunks = connection.iterator({ destroyOnReturn: false });
-try {
-  connection.write(`GET ${to.pathname}${to.search} HTTP/1.1\r\n`);
-  connection.write(`Host: ${to.host}\r\nConnection: close\r\n\r\n`);
-  // Its half stays open: many a server takes its end for a client that is gone.
-  for (let room = most; code < "2"; room -= head.length) {
-    if ((await upTo(/^[^]{5}/, 5)) !== "HTTP/") fail(wrong, 1);
-    head = (await upTo(end, room)).replace(/\r\n[\t ]+/g, " ");
-    [status = "", old = "", code = ""] = start.exec(head) ?? fail(wrong, 1);
-    if (!fields.test(head.slice(status.length))) fail(wrong, 1);
-  }
-  console.error(`HTTP/${visible(status)}`);
-  if (/^3/.test(code) && of("location"))
-    console.error(`not followed${visible(of("location"))}`);
-  let ends = `${of("content-length")}/${of("transfer-encoding")}`;
-  if (/204|304/.test(code)) ends = ":0/";
-  const [, length, chunked] = framing.exec(ends) ?? fail(wrong, 1);
-  if (old && chunked) fail(wrong, 1);
-  if (length) await pass(Number(length));
-  else if (!chunked)
-    do await print(rest);
-    while ((rest = (await chunks.next()).value));
-  for (let size = chunked ? 1 : 0; size;) {
-    const line = chunk.exec(await upTo(/^[^\n]*\n/, 256)) ?? fail(wrong, 1);
-    await pass((size = parseInt(line[1]!, 16)));
-    if (size && (await upTo(/^\r?\n/, 2)) !== "\r\n") fail(wrong, 1);
-  }
-  if (chunked && !fields.test(await upTo(end, most))) fail(wrong, 1);
-  connection.destroy();
-  process.exitCode = code < "400" ? 0 : 1;
-} catch (error) {
-  const { message, code = message } = error as NodeJS.ErrnoException;
-  const other = `cannot reach ${server} (${code}): try another host or port`;
-  fail(trouble[code] ?? other, 1);
+const client = connect({ host, port });
+client.setEncoding("latin1"); // a character for each byte
+client.setTimeout(10_000, () => {
+  const printing = stdout.writableLength > 0; // so it is not the server's fault
+  if (printing) client.setTimeout(10_000);
+  else fail(`no reply from ${server} within 10 s: try again`);
+});
+await once(client, "connect");
+const chunks = client.iterator();
+
+// In one write, because many a server expects all of it in the first chunk.
+const name = isIPv6(host) ? `[${host}]` : host;
+client.write(
+  `GET ${path} HTTP/1.1\r\nHost: ${name}:${port}\r\nConnection: close\r\n\r\n`,
+);
+
+let status = "";
+let code = 0;
+let fields: string[] = [];
+while (code < 200) {
+  // A code of 1xx says that the reply itself comes later.
+  status = await readLine();
+  if (!statusLine.test(status)) fail(notHttp);
+  code = Number(status.slice(9, 12));
+  fields = await readFields();
 }
 
-/** What matches, once it has come, or else as much as may come without. */
-async function upTo(mark: RegExp, most: number) {
-  while (rest.length < most && !mark.test(rest)) {
-    const { value, done } = await chunks.next();
-    if (done) throw new Error("ECONNRESET");
-    rest += value;
+console.error(status.replaceAll(steersTerminal, ""));
+const location = valueOf("location");
+if (code >= 300 && code < 400 && location)
+  console.error(`not followed: ${location.replaceAll(steersTerminal, "")}`);
+
+const hasBody = code !== 204 && code !== 304; // whatever its fields say
+if (hasBody) await printBody();
+client.destroy();
+process.exitCode = code < 400 ? 0 : 1;
+
+async function printBody() {
+  const length = valueOf("content-length");
+  const coding = valueOf("transfer-encoding");
+  const both = length !== undefined && coding !== undefined;
+  const tooOld = coding !== undefined && status.startsWith("HTTP/1.0");
+  const noNumber = length !== undefined && !digits.test(length);
+  if (both || tooOld || noNumber)
+    fail(`${server} does not say clearly where its reply ends: not printed`);
+  if (coding !== undefined && lastIsChunked.test(coding)) await printChunks();
+  else if (length !== undefined) await printBytes(Number(length));
+  else await printToTheEnd();
+}
+
+async function printChunks() {
+  let size = 0;
+  do {
+    room = lineLimit;
+    const [, hex] = chunkSize.exec(await readLine()) ?? [];
+    if (hex === undefined) fail(`${server} sent a chunk without a size`);
+    size = parseInt(hex, 16);
+    await printBytes(size);
+    if (size > 0 && (await readLine()) !== "")
+      fail(`${server} sent a chunk that is longer than its size`);
+  } while (size > 0);
+  await readFields(); // the trailers: fields behind the body
+}
+
+async function printBytes(size: number) {
+  let missing = size;
+  while (missing > 0) {
+    if (received === "") await receive();
+    const piece = received.slice(0, missing);
+    received = received.slice(piece.length);
+    missing -= piece.length;
+    await print(piece);
   }
-  const [found] = mark.exec(rest.slice(0, most)) ?? [rest.slice(0, most)];
-  rest = rest.slice(found.length);
-  return found;
 }
 
-async function pass(size: number) {
-  for (let piece = ""; size; size -= piece.length)
-    await print((piece = await upTo(/^[^]+/, Math.min(size, most))));
+async function printToTheEnd() {
+  await print(received);
+  for await (const piece of chunks) await print(piece);
 }
 
-/** Prints bytes as they are, but no control characters to a terminal. */
+/** The lines up to an empty one. One that begins with a space goes on the last. */
+async function readFields() {
+  const fields: string[] = [];
+  let line = await readLine();
+  while (line !== "") {
+    const folded = line.startsWith(" ") || line.startsWith("\t");
+    if (folded) line = `${fields.pop() ?? ""} ${line}`;
+    if (!field.test(line))
+      fail(`${server} sent a bad field: try another --port`);
+    fields.push(line);
+    line = await readLine();
+  }
+  return fields;
+}
+
+async function readLine() {
+  while (!received.includes("\n") && received.length < room) await receive();
+  const [line = ""] = received.split("\n", 1);
+  received = received.slice(line.length + 1);
+  room -= line.length;
+  if (room <= 0) fail(`${server} sent more than ${lineLimit} bytes of a head`);
+  if (!line.endsWith("\r")) fail(notHttp);
+  return line.slice(0, -1);
+}
+
+async function receive() {
+  const { value, done } = await chunks.next();
+  if (done) fail(cut);
+  received += value;
+}
+
+/** Prints bytes as they are, but to a terminal only what is text. */
 async function print(piece: string) {
   const bytes = Buffer.from(piece, "latin1");
   const text = decoder.decode(bytes, { stream: true });
-  const shown = text.replace(/(?![\n\t])\p{Cc}/gu, "");
-  connection.setTimeout(0); // whoever reads this may take their time
-  const what = stdout.isTTY ? shown : bytes;
-  await new Promise((written) => stdout.write(what, written));
-  connection.setTimeout(10_000);
+  const shown = stdout.isTTY ? text.replaceAll(steersTerminal, "") : bytes;
+  await new Promise((written) => stdout.write(shown, written));
 }
 
-function fail(text: string, status: number): never {
-  console.error(text);
-  process.exit(status);
+/** The value of a field. Two fields of one name are one, joined by a comma. */
+function valueOf(name: string) {
+  const start = `${name}:`;
+  const found = fields.filter((line) => line.toLowerCase().startsWith(start));
+  if (found.length === 0) return undefined;
+  const values = found.map((line) => {
+    const value = line.slice(start.length);
+    return fromFirstToLastVisible.exec(value)?.[0] ?? "";
+  });
+  return values.join();
+}
+
+function fail(message: string): never {
+  console.error(message);
+  process.exit(1);
 }

@@ -1,124 +1,185 @@
 /**
  * HTTP server over TCP: answers GET and HEAD with the request that it has read.
  *
- * A connection brings many requests. The trap: where two programs see different
- * ends of one, what is a body here is a request there; so what can be read in two
- * ways is refused. A client has limit seconds for a head, and between requests.
+ * A stream has no requests in it, so the server must find where each one ends.
+ * Here an empty line ends it, because this server takes no request with a body.
+ * If two programs see different ends, what is a body for one is the next request
+ * for the other, and a stranger can hide a request from the first. So a request
+ * that can be read in two ways is refused, and its connection ends: nobody knows
+ * where the next request would begin.
  *
  *     $ tsx tcp/http-server.ts
  *     The HTTP server is ready on 127.0.0.1:8080
  */
-import { type AddressInfo, createServer, isIPv6 } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { config } from "../shared/config.ts";
 
-const { host, port, limit } = config("http", { limit: 10 });
-const endpoint = ({ address, port }: { address: string; port: number }) =>
-  `${isIPv6(address) ? `[${address}]` : address}:${port}`;
+const { host, port } = config("http");
+const { stdout } = process;
+stdout.setMaxListeners(0); // each connection adds one
+
+const headLimit = 16_384; // bytes
+const timeLimit = 10_000; // milliseconds
+const endOfHead = "\r\n\r\n";
+const ok = "200 OK";
+const badRequest = "400 Bad Request";
+
+const token = /^[!#$%&'*+.^`|~\w-]+$/;
+const visible = /^[!-~]+$/;
+const httpVersion = /^HTTP\/\d\.\d$/;
+const field = /^[!#$%&'*+.^`|~\w-]+:[^\r]*$/;
+const fromFirstToLastVisible = /[^\t ](.*[^\t ])?/;
+const controlOrBareLF = /[^\t\r\n -~\x80-\xff]|(^|[^\r])\n/;
+const httpAuthority = /^http:\/\/([^/?]+)/i;
+const notInAuthority = /[^!-~]|[@/\\?#,]/;
+const digits = /^\d+$/;
+const notPrintable = /[^ -~]/g;
 
 const server = createServer({ allowHalfOpen: true, noDelay: true });
-server.on("error", ({ code }: NodeJS.ErrnoException) => {
-  const address = endpoint({ address: host, port });
-  console.error(`cannot bind ${address} (${code}): try another port or host`);
-  process.exit(1);
-});
-server.listen(port, host, () => {
-  const address = server.address() as AddressInfo;
-  console.log(`The HTTP server is ready on ${endpoint(address)}`);
+server.listen(port, host);
+
+server.on("listening", () => {
+  const { address, port } = server.address() as AddressInfo;
+  console.log(`The HTTP server is ready on ${address}:${port}`);
 });
 
-const most = 16_384; // bytes of a head, or of trailers
-const request = /^([!#$%&'*+.^`|~\w-]+ [!-~]+) HTTP\/(\d)\.(?:(0)|\d)\r\n/;
-const target = /^(\S+ (\/|\w+:\/\/[^/?#])[^#]*|OPTIONS \*|CONNECT [^/]+:\d+)$/;
-// No space before the colon, no folded line, no control character (RFC 9112, 5).
-const fields = /^([!#$%&'*+.^`|~\w-]+:[\t -~\x80-\xff]*\r\n)*\r\n$/;
-// An empty line ends them. So does a bare LF, which then is refused (2.2).
-const end = /^(\r\n|[^]*?(\r\n\r\n|(?<!\r)\n))/;
-const authority = /^:[\t ]*((\[[\da-f:.]+\]|[!$-+;=\w.~-]+)(:\d*)?[\t ]*)?$/i;
-// Values from their colons on: both, or two of one, leave the end open (6.3).
-const framing = /^(?::[\t ]*(\d{1,15})[\t ]*)?\/$|^\/:[\t ]*(chunked)[\t ]*$/i;
-const chunk = /^([\da-f]{1,8})[\t ]*(;[\t -~\x80-\xff]*)?\r\n$/i;
-
-server.on("connection", async (connection) => {
-  let rest = ""; // what has come and is not used yet
-  let method = ""; // of the last request, until another begins
-  let bare = false; // a reply to HEAD is a head only
-  const timer = setTimeout(late, Math.min(limit * 1000, 2 ** 31 - 1));
+server.on("connection", (connection) => {
+  const client = `${connection.remoteAddress}:${connection.remotePort}`;
+  let received = ""; // and not answered yet
+  let begun = false; // whether a part of the next head is here
+  const timer = setTimeout(giveUp, timeLimit);
   connection.setEncoding("latin1"); // a character for each byte
-  connection.on("end", () => connection.emit("readable"));
-  connection.on("close", () => clearTimeout(timer));
-  connection.on("error", ({ message }) => {
-    console.error(`a client is gone: ${message}`);
+  connection.on("data", (chunk) => {
+    if (connection.writableEnded) return; // after the last reply, drop it
+    received += chunk;
+    answer();
   });
-  const bad = () => reply("400 Bad Request");
-  for (;;) {
-    await upTo(/^(?=[^])/, 1);
-    if (method) timer.refresh(); // and not again before the head is whole
-    [method, bare] = ["", false];
-    const head = await upTo(end, most);
-    if (head === "\r\n") continue; // 2.2
-    if (head.length === most)
-      await reply(/\n/.test(head) ? "431 Head Too Large" : "414 URI Too Long");
-    const [top, line = "", major, old] = request.exec(head) ?? (await bad());
-    bare = line.startsWith("HEAD ");
-    if (major !== "1") await reply("505 HTTP Version Not Supported");
-    if (!target.test(line) || !fields.test(head.slice(top.length))) await bad();
-    const of = (name: string) =>
-      head.match(RegExp(`(?<=^${name}):.*$`, "gim"))?.join() ?? "";
-    const ends = `${of("content-length")}/${of("transfer-encoding")}`;
-    const [, length = 0, chunked] = framing.exec(ends) ?? (await bad());
-    if (old && chunked) await bad(); // 6.1
-    if (!authority.test(of("host") || (old ? ":" : ""))) await bad(); // 3.2
-    if (!old && /^:[\t ]*100-continue[\t ]*$/i.test(of("expect")))
-      connection.write("HTTP/1.1 100 Continue\r\n\r\n");
-    await skip(Number(length));
-    for (let size = chunked ? 1 : 0; size;) {
-      const line = chunk.exec(await upTo(/^[^\n]*\n/, 256)) ?? (await bad());
-      await skip((size = parseInt(line[1]!, 16)));
-      if (size && (await upTo(/^\r?\n/, 2)) !== "\r\n") await bad();
+  connection.on("end", answer);
+  connection.on("drain", answer);
+  stdout.on("drain", answer);
+  connection.on("error", (error) => console.error("a client:", error.message));
+  connection.on("close", () => {
+    clearTimeout(timer);
+    stdout.off("drain", answer);
+  });
+
+  /** Answers each request that is here, and then waits for more bytes. */
+  function answer() {
+    while (!connection.writableEnded) {
+      if (!hasRoom()) {
+        connection.pause(); // until "drain"
+        return;
+      }
+      while (received.startsWith("\r\n")) received = received.slice(2);
+      if (received !== "" && !begun) {
+        begun = true;
+        timer.refresh();
+      }
+      const end = received.indexOf(endOfHead);
+      const length = end === -1 ? received.length : end + endOfHead.length;
+      const head = received.slice(0, length);
+      const status = judge(head);
+      if (status === undefined) {
+        if (connection.readableEnded) connection.end();
+        connection.resume();
+        return;
+      }
+      received = received.slice(length);
+      reply(head, status);
     }
-    if (chunked && !fields.test(await upTo(end, most))) await bad();
-    const wish = `${old}${of("connection")}`; // 0: HTTP/1.0, which ends by itself
-    const last = /\bclose\b|^0(?!.*\bkeep-alive\b)/i.test(wish);
-    [method = ""] = line.split(" ");
-    const known = /^(GET|HEAD)$/.test(method);
-    await reply(known ? "200 OK" : "405 Method Not Allowed", head, last);
   }
 
-  /** What matches, once it has come, or else as much as may come without. */
-  async function upTo(mark: RegExp, most: number) {
-    while (rest.length < most && !mark.test(rest)) {
-      if (connection.readableEnded) connection.end();
-      await new Promise((come) => connection.once("readable", come));
-      rest += connection.read() ?? "";
-    }
-    const [found] = mark.exec(rest.slice(0, most)) ?? [rest.slice(0, most)];
-    rest = rest.slice(found.length);
-    return found;
+  /** Whether the client reads the replies, and somebody the log on stdout. */
+  function hasRoom() {
+    return !connection.writableNeedDrain && !stdout.writableNeedDrain;
   }
 
-  async function skip(size: number) {
-    for (; size; timer.refresh())
-      size -= (await upTo(/^[^]+/, Math.min(size, 65_536))).length;
-  }
-
-  /** Comes back when the system has taken it, and never behind the last one. */
-  function reply(status: string, text = `${status}\n`, last = true) {
+  function reply(head: string, status: string) {
+    const lines = head.split("\r\n");
+    const shown = lines[0]?.slice(0, 200).replaceAll(notPrintable, "?");
+    console.log(`${client} ${shown}: ${status}`);
+    const body = status === ok ? head : `${status}\n`;
+    const last = status !== ok || wantsClose(lines);
+    const replyHead =
+      `HTTP/1.1 ${status}\r\n` +
+      `Date: ${new Date().toUTCString()}\r\n` +
+      "Allow: GET, HEAD\r\n" +
+      "Content-Type: text/plain; charset=utf-8\r\n" +
+      `Content-Length: ${body.length}\r\n` +
+      `Connection: ${last ? "close" : "keep-alive"}\r\n\r\n`;
+    const toHead = head.startsWith("HEAD "); // which wants no body
+    connection.write(toHead ? replyHead : replyHead + body, "latin1");
+    begun = false;
     timer.refresh();
-    const head =
-      `HTTP/1.1 ${status}\r\nDate: ${new Date().toUTCString()}\r\n` +
-      "Content-Type: text/plain; charset=utf-8\r\nAllow: GET, HEAD\r\n" +
-      `Connection: ${last ? "close" : "keep-alive"}\r\n` +
-      `Content-Length: ${text.length}\r\n\r\n${bare ? "" : text}`;
-    return new Promise<never>((taken) => {
-      if (!last) return connection.write(head, "latin1", taken as () => void);
-      // It is read on, with nobody listening: a reset would undo this (9.6).
-      connection.end(head, "latin1").removeAllListeners("readable").resume();
-    });
+    if (last) {
+      // Closing now, with bytes unread, would send a reset, which can overtake
+      // the reply. So end this half, and read on until the client ends its own.
+      connection.end();
+      connection.resume();
+    }
   }
 
-  function late() {
-    const { writableEnded: ended, writableLength: unread } = connection;
-    if (!method && !ended) return reply("408 Request Timeout");
-    connection.destroy(unread ? new Error("it does not read") : undefined);
+  function giveUp() {
+    const unread = connection.writableLength > 0;
+    if (unread) console.error(`a client: ${client} does not read its replies`);
+    if (begun && hasRoom()) reply(received, "408 Request Timeout");
+    else connection.destroy();
   }
 });
+
+/** The status for a head, or undefined as long as a part of it is missing. */
+function judge(head: string) {
+  if (controlOrBareLF.test(head)) return badRequest;
+  const complete = head.endsWith(endOfHead);
+  if (head.length < headLimit && !complete) return undefined;
+  const lines = head.split("\r\n");
+  const [line = ""] = lines;
+  if (line.length >= headLimit) return "414 URI Too Long";
+  if (head.length > headLimit || !complete) return "431 Head Too Large";
+
+  const [method = "", target = "", version = "", ...more] = line.split(" ");
+  const fields = lines.slice(1, -2); // behind them is the empty line
+  if (!token.test(method) || !visible.test(target)) return badRequest;
+  if (!httpVersion.test(version) || more.length > 0) return badRequest;
+  if (!version.startsWith("HTTP/1.")) return "505 HTTP Version Not Supported";
+  if (!fields.every((text) => field.test(text))) return badRequest;
+
+  const host = valueOf("host", lines);
+  if (host === undefined && version !== "HTTP/1.0") return badRequest;
+  if (host && !isAuthority(host)) return badRequest; // it may be empty
+  if (method !== "GET" && method !== "HEAD") return "405 Method Not Allowed";
+  const [, authority] = httpAuthority.exec(target) ?? [];
+  const known = authority ? isAuthority(authority) : target.startsWith("/");
+  if (!known || target.includes("#")) return badRequest;
+
+  const coding = valueOf("transfer-encoding", lines);
+  if (coding !== undefined) return "411 Length Required";
+  const length = valueOf("content-length", lines) ?? "0";
+  if (!digits.test(length)) return badRequest;
+  return Number(length) > 0 ? "413 Content Too Large" : ok;
+}
+
+/** The value of a field. Two fields of one name are one, joined by a comma. */
+function valueOf(name: string, lines: string[]) {
+  const start = `${name}:`;
+  const found = lines.filter((line) => line.toLowerCase().startsWith(start));
+  if (found.length === 0) return undefined;
+  const values = found.map((line) => {
+    const value = line.slice(start.length);
+    return fromFirstToLastVisible.exec(value)?.[0] ?? "";
+  });
+  return values.join();
+}
+
+/** Whether this is a host, with or without a port, and nothing more. */
+function isAuthority(text: string) {
+  return !notInAuthority.test(text) && URL.canParse(`http://${text}`);
+}
+
+/** Whether the connection ends behind the reply: in HTTP/1.0 it always does. */
+function wantsClose(lines: string[]) {
+  if (lines[0]?.endsWith("HTTP/1.0")) return true;
+  const options = valueOf("connection", lines) ?? "";
+  const words = options.toLowerCase().split(",");
+  return words.some((word) => word.trim() === "close");
+}
