@@ -1,11 +1,16 @@
 /**
- * DNS server over UDP: answers for a small zone of its own, as RFC 1035 has it.
+ * DNS server over UDP: answers for the names of a small zone (RFC 1035).
  *
- * DNS is a standard application: whoever reads the RFC can write the other end,
- * `dig @127.0.0.1 -p 5300 example.test MX` for one. A datagram is a header of
- * 12 bytes, a question, and records. The traps: a length in it may lead beyond
- * its end; the reply is longer than the query, and goes to whoever is said to
- * have asked; and a reply to a reply would go to and fro for ever.
+ * DNS is a standard application. Anyone who reads the RFC can write the other
+ * end, such as `dig @127.0.0.1 -p 5300 example.test MX`. A message is a header
+ * of 12 bytes, a question, and records. Each length in it may lie, so take()
+ * checks it before it is used. One bit says that a message is a reply, and no
+ * reply is ever answered, or two servers could answer each other for ever.
+ *
+ * The records are in the table below, for you to change. A reply that is too
+ * long for its client is cut, and a bit (TC) says so. The client would ask again
+ * over TCP, where this server does not listen, so no reply from this table is
+ * longer than the 512 bytes that every client takes.
  *
  *     $ tsx udp/dns-server.ts
  *     The DNS server is ready on 127.0.0.1:5300
@@ -15,109 +20,196 @@ import { isIPv6 } from "node:net";
 import { config } from "../shared/config.ts";
 
 const { host, port } = config("dns");
-// A number's high byte comes first, and a label's length (RFC 1035, 3.1).
-const two = (n: number) => [n >> 8, n & 255];
-const counted = (text: string) => [text.length, ...Buffer.from(text)];
-const encoded = (name: string) => [...name.split(".").flatMap(counted), 0];
-const [A, SOA, MX, TXT, AAAA, ANY] = [1, 6, 15, 16, 28, 255]; // 3.2.2; RFC 3596, 2.1
-// Nobody's name, and addresses for documentation (RFC 2606, 5737 and 3849).
-const origin = "example.test";
-const names = [...encoded(origin), ...encoded("ada.example.test")];
-const times = [1, 7200, 900, 14400, 300].flatMap((n) => [0, 0, ...two(n)]);
-const soa = record(origin, SOA, [...names, ...times]);
-const records = [
+
+const TYPE = { A: 1, NS: 2, SOA: 6, MX: 15, TXT: 16, AAAA: 28 };
+const [OPT, ANY] = [41, 255]; // types that no record of the zone has
+const [IN, TTL] = [1, 300]; // the Internet's class; keep a record for 300 s
+
+// The zone. Its names and addresses belong to nobody (RFC 2606, 5737 and 3849).
+const ORIGIN = "example.test";
+const soa = record(ORIGIN, "SOA", [
+  ...writeName("ns.example.test"), // the name server
+  ...writeName("ada.example.test"), // ada@example.test looks after the zone
+  ...[0, 1, 0, 7200, 0, 900, 0, 14400, 0, TTL].flatMap(short), // serial, times
+]);
+const zone = [
   soa,
-  record(origin, A, [192, 0, 2, 1]),
-  record(origin, AAAA, Buffer.from("20010db8".padEnd(31, "0") + 1, "hex")),
-  record(origin, MX, [...two(10), ...encoded("mail.example.test")]),
-  record(origin, MX, [...two(20), ...encoded("mail2.example.test")]),
-  record(origin, TXT, counted("hello")),
-  record("mail.example.test", A, [192, 0, 2, 25]),
-  record("mail2.example.test", A, [198, 51, 100, 25]),
-  record("long.example.test", TXT, counted("a".repeat(250))),
-  record("long.example.test", TXT, counted("b".repeat(250))),
+  record(ORIGIN, "NS", writeName("ns.example.test")),
+  record(ORIGIN, "A", [192, 0, 2, 1]),
+  record(ORIGIN, "AAAA", [0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].flatMap(short)),
+  record(ORIGIN, "MX", [...short(10), ...writeName("mail.example.test")]),
+  record(ORIGIN, "MX", [...short(20), ...writeName("mail2.example.test")]),
+  record(ORIGIN, "TXT", writeString("hello")),
+  record("ns.example.test", "A", [192, 0, 2, 53]),
+  record("mail.example.test", "A", [192, 0, 2, 25]),
+  record("mail2.example.test", "A", [198, 51, 100, 25]),
 ];
 
-const endpoint = ({ address, port }: { address: string; port: number }) =>
-  `${isIPv6(address) ? `[${address}]` : address}:${port}`;
+// Flags, codes and sizes, with the names that the RFCs give them.
+const [QR, OPCODE, AA, TC, RD] = [0x8000, 0x7800, 0x400, 0x200, 0x100];
+const DO = 0x8000; // the flag of an OPT record
+const RCODE = {
+  NOERROR: 0,
+  FORMERR: 1,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+  BADVERS: 16,
+};
+const [HEADER_SIZE, UDP_SIZE, EDNS_SIZE] = [12, 512, 1232];
+const NOT_PLAIN = /[^!-~]|\./g; // in a label, where a dot is no separator
+
+type Cursor = { bytes: Buffer; at: number }; // a message, and the place in it
+type Query = ReturnType<typeof readQuery>;
+type Code = keyof typeof RCODE;
+type Reply = { code: Code; answers?: number[][]; authority?: number[][] };
+
 const server = createSocket(isIPv6(host) ? "udp6" : "udp4");
-server.on("error", ({ code }: NodeJS.ErrnoException) => {
-  const address = endpoint({ address: host, port });
-  console.error(`cannot bind ${address} (${code}): try another port or host`);
-  process.exit(1);
-});
-server.bind(port, host, () => {
-  console.log(`The DNS server is ready on ${endpoint(server.address())}`);
+server.bind(port, host);
+
+server.on("listening", () => {
+  const { address, port } = server.address();
+  console.log(`The DNS server is ready on ${address}:${port}`);
 });
 
-server.on("message", (query, client) => {
-  if (query.length < 12 || query[2]! & 0x80) return; // no header, or a reply
-  if (client.port === 0) return; // nobody's, and send() would throw
-  const reply = Buffer.from(answer(query));
-  server.send(reply, client.port, client.address, (error) => {
-    if (error) console.error(`a client gets no reply: ${error.message}`);
-  });
-});
-
-function answer(query: Buffer) {
-  const header = (flags: number, ...counts: number[]) => {
-    const same = query.readUInt16BE(2) & 0x7900; // the kind of query, and RD
-    const id = query.readUInt16BE(0);
-    return [id, 0x8000 | same | flags, ...counts].flatMap(two);
-  };
-  if (query[2]! & 0x78) return header(4, 0, 0, 0, 0); // NOTIMP: no plain query
-  let asked: ReturnType<typeof read>;
+server.on("message", (message, client) => {
+  if (message.length < HEADER_SIZE) return;
+  if (message.readUInt16BE(2) & QR) return; // a reply
+  if (client.port === 0) return; // nobody's port, and send() would throw
+  let query: Query | undefined;
   try {
-    asked = read(query);
-  } catch {
-    return header(1, 0, 0, 0, 0); // FORMERR
+    query = readQuery(message);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error; // it is not malformed
   }
-  const { name, type, kind, question, limit, version } = asked;
-  const there = records.some((r) => `.${r.owner}`.endsWith(`.${name}`));
-  let code = there ? 0 : 3; // NOERROR, NXDOMAIN
-  if (kind !== 1 || !`.${name}`.endsWith(`.${origin}`)) code = 5; // REFUSED
-  if (version > 0) code = 16; // BADVERS (RFC 6891, 6.1.3)
-  const ours = code === 0 || code === 3;
-  const own = ours ? records.filter((r) => r.owner === name) : [];
-  const found = own.filter((r) => r.type === type || type === ANY);
-  // Without an answer, the SOA record says how long that holds (RFC 2308, 3).
-  const soas = ours && !found.length ? [soa] : [];
-  const opt = [0, ...[41, 1232].flatMap(two), code >> 4, 0, 0, 0, 0, 0];
-  const opts = version < 0 ? [] : opt; // to a client that has sent one
-  const rest = [...found, ...soas].flatMap(({ wire }) => wire);
-  const flags = (ours ? 0x400 : 0) | (code & 15); // AA: from the source
-  const counts = [found.length, soas.length, opts.length && 1];
-  const whole = [...header(flags, 1, ...counts), ...question, ...rest, ...opts];
-  if (whole.length <= limit) return whole;
-  return [...header(flags | 0x200, 1, 0, 0, counts[2]!), ...question, ...opts]; // TC
+  const reply = answer(message, query);
+  const bytes = writeReply(message, query, reply);
+  server.send(bytes, client.port, client.address, (error) => {
+    if (error) console.error(`no reply to ${client.address}: ${error.message}`);
+  });
+  if (process.stdout.writableNeedDrain) return; // nobody reads what is printed
+  const asked = query ? `${query.name}. ${typeName(query.type)}` : "?";
+  console.log(`${client.address} asks ${asked}: ${reply.code}`);
+});
+
+function answer(message: Buffer, query?: Query): Reply {
+  if (message.readUInt16BE(2) & OPCODE) return { code: "NOTIMP" };
+  if (!query) return { code: "FORMERR" };
+  const { name, type, edns } = query;
+  if (edns && edns.version > 0) return { code: "BADVERS" };
+  const inZone = name === ORIGIN || name.endsWith(`.${ORIGIN}`);
+  if (!inZone || query.kind !== IN) return { code: "REFUSED" };
+
+  const own = zone.filter(({ owner }) => owner === name);
+  // For ANY, the records of one type are enough (RFC 8482).
+  const wanted = type === ANY ? own[0]?.type : type;
+  const found = own.filter((record) => record.type === wanted);
+  const answers = found.map(({ bytes }) => bytes);
+  if (answers.length > 0) return { code: "NOERROR", answers };
+  // A name with names below it exists. The SOA record says for how long a
+  // client may keep in mind that there is nothing (RFC 2308).
+  const below = zone.some(({ owner }) => owner.endsWith(`.${name}`));
+  const code = own.length > 0 || below ? "NOERROR" : "NXDOMAIN";
+  return { code, authority: [soa.bytes] };
 }
 
-/** Takes a query apart. What leads beyond its end throws. */
-function read(query: Buffer) {
+/** Takes a query apart. Throws if it is malformed. */
+function readQuery(bytes: Buffer) {
+  const counts = [4, 6, 8, 10].map((at) => bytes.readUInt16BE(at));
+  const [questions = 0, answers = 0, authority = 0, additional = 0] = counts;
+  const message: Cursor = { bytes, at: HEADER_SIZE };
+  const name = readName(message).toLowerCase();
+  const [type, kind] = [readNumber(message, 2), readNumber(message, 2)];
+  const question = [...bytes.subarray(HEADER_SIZE, message.at)];
+  const length = answers + authority + additional;
+  const records = Array.from({ length }, () => readRecord(message));
+  const opts = records.filter((record) => record.type === OPT);
+  if (questions !== 1 || opts.length > 1) throw new RangeError("too many");
+  return { name, type, kind, question, edns: opts[0] };
+}
+
+/** A record of a query, of which only an OPT matters (RFC 6891, 6.1.2). */
+function readRecord(message: Cursor) {
+  readName(message);
+  const [type, size] = [readNumber(message, 2), readNumber(message, 2)];
+  const version = readNumber(message, 2) & 255; // behind a byte for replies
+  const flags = readNumber(message, 2);
+  take(message, readNumber(message, 2)); // its data
+  return { type, size, version, flags };
+}
+
+/** A name: labels with their lengths before them, and an empty one. */
+function readName(message: Cursor): string {
+  const start = message.at;
   const labels: string[] = [];
-  let at = 12;
-  for (let n; (n = query.readUInt8(at++)); at += n) {
-    if (n > 63) throw new RangeError("no label is so long"); // nor points back
-    labels.push(query.toString("latin1", at, at + n).replaceAll(".", "\\046"));
+  let length = readNumber(message, 1);
+  while (length > 0) {
+    if (length > 63) throw new RangeError("too long a label, or a pointer");
+    const label = take(message, length).toString("latin1");
+    labels.push(label.replaceAll(NOT_PLAIN, "?")); // the zone has no such name
+    length = readNumber(message, 1);
   }
-  const [type, kind] = [query.readUInt16BE(at), query.readUInt16BE(at + 2)];
-  const question = query.subarray(12, (at += 4));
-  if (query.readUInt16BE(4) !== 1 || question.length > 259)
-    throw new RangeError("not one question, or too long");
-  let [limit, version] = [512, -1]; // without EDNS (4.2.1)
-  if (query.readUInt16BE(10) > 0 && query.readUIntBE(at, 3) === 41) {
-    // OPT says how long a reply may be (RFC 6891, 6.1).
-    limit = Math.min(Math.max(512, query.readUInt16BE(at + 3)), 1232);
-    version = query.readUInt8(at + 6);
-    query.readUInt8(at + 10 + query.readUInt16BE(at + 9)); // its last byte
-  }
-  const name = labels.join(".").toLowerCase();
-  return { name, type, kind, question, limit, version };
+  if (message.at - start > 255) throw new RangeError("too long a name");
+  return labels.join(".");
 }
 
-/** A resource record: its owner, type, class, time to live, data (3.2.1). */
-function record(owner: string, type: number, data: Iterable<number>) {
-  const rest = [...data];
-  const head = [type, 1, 0, 300, rest.length].flatMap(two);
-  return { owner, type, wire: [...encoded(owner), ...head, ...rest] };
+function typeName(type: number): string {
+  const known = Object.entries(TYPE).find(([, number]) => number === type);
+  return known ? known[0] : `TYPE${type}`; // as RFC 3597 calls the others
+}
+
+function readNumber(message: Cursor, size: number): number {
+  return take(message, size).readUIntBE(0, size);
+}
+
+/** The next bytes of a message. Only here, the cursor moves. */
+function take(message: Cursor, size: number): Buffer {
+  const bytes = message.bytes.subarray(message.at, message.at + size);
+  if (bytes.length < size) throw new RangeError("beyond the end");
+  message.at += size;
+  return bytes;
+}
+
+/** The whole reply; without its records, if the client takes less. */
+function writeReply(message: Buffer, query: Query | undefined, reply: Reply) {
+  const { code, answers = [], authority = [] } = reply;
+  const id = message.readUInt16BE(0);
+  let flags = QR | (message.readUInt16BE(2) & (OPCODE | RD));
+  if (code === "NOERROR" || code === "NXDOMAIN") flags |= AA;
+  flags |= RCODE[code] & 15; // the OPT record has what is above 15
+  const question = query ? [query.question] : [];
+  const opt = query?.edns ? [writeOpt(RCODE[code], query.edns.flags)] : [];
+  const whole = writeMessage(id, flags, [question, answers, authority, opt]);
+  const size = Math.max(UDP_SIZE, query?.edns?.size ?? 0);
+  if (whole.length <= Math.min(size, EDNS_SIZE)) return whole;
+  return writeMessage(id, flags | TC, [question, [], [], opt]);
+}
+
+function writeMessage(id: number, flags: number, sections: number[][][]) {
+  const numbers = [id, flags, ...sections.map((section) => section.length)];
+  return Buffer.from([...numbers.flatMap(short), ...sections.flat(2)]);
+}
+
+function writeOpt(code: number, flags: number): number[] {
+  const ttl = [code >> 4, 0, ...short(flags & DO)];
+  return [0, ...short(OPT), ...short(EDNS_SIZE), ...ttl, ...short(0)];
+}
+
+function record(owner: string, type: keyof typeof TYPE, data: number[]) {
+  const numbers = [TYPE[type], IN, 0, TTL, data.length]; // 0: TTL has 4 bytes
+  const bytes = [...writeName(owner), ...numbers.flatMap(short), ...data];
+  return { owner, type: TYPE[type], bytes };
+}
+
+function writeName(name: string): number[] {
+  return [...name.split(".").flatMap(writeString), 0];
+}
+
+function writeString(text: string): number[] {
+  return [text.length, ...Buffer.from(text)];
+}
+
+/** A number in two bytes, the high one first. */
+function short(number: number): number[] {
+  return [number >> 8, number & 255];
 }
