@@ -43,10 +43,7 @@ check("npm run demo names the pair that differs or hangs", async () => {
   assert.is(exitCode, 1);
 });
 
-// Those of more than one program are what the demo runs, and its test.
-const servers = examples.filter(({ steps }) => steps.every((s) => s.server));
-
-for (const transcript of [...servers, ...readme])
+for (const transcript of [...examples, ...readme])
   check(`the transcript in ${transcript.name} is real`, async () => {
     assert.ok(transcript.steps.length);
     assert.equal(await play(transcript), []);
