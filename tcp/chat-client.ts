@@ -1,11 +1,11 @@
 /**
  * Chat client over TCP: sends what you type, shows what others say.
  *
- * Unlike the other clients it listens and speaks at the same time, and neither
- * waits for the other. The traps: a chunk may hold three messages and a half;
- * and what arrives must not tear the line that is being typed. `/who` tells who
- * is there, `/quit` leaves. Deno has to be given --allow-env=USER,USERNAME for
- * the default name.
+ * Unlike the other clients it speaks and listens at the same time, and neither
+ * waits for the other. A chunk may hold three messages and a half, so what comes
+ * is cut at the line feeds. And it must not tear the line that is being typed:
+ * that is cleared, and written again below. `/who` tells who is there, `/quit`
+ * leaves. Deno needs --allow-env=USER,USERNAME for the default name.
  *
  *     $ tsx tcp/chat-server.ts
  *     The chat server is ready on 127.0.0.1:12003
@@ -27,87 +27,89 @@
  *     bob: she never stays long
  *     * bob left
  */
-import { connect, isIPv6 } from "node:net";
-import { createInterface } from "node:readline";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { clearScreenDown, createInterface } from "node:readline";
+import { cursorTo, type Interface, moveCursor } from "node:readline";
 import { config } from "../shared/config.ts";
 
 const user = process.env.USER ?? process.env.USERNAME ?? "guest";
 const { host, port, name } = config("chat", { name: user });
-const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
-const trouble: Record<string, string> = {
-  ECONNREFUSED: `nothing answers on ${server}: start tsx tcp/chat-server.ts there`,
-  ECONNRESET: `${server} has cut the connection`,
-  ETIMEDOUT: `no answer from ${server} in time: try again`,
-};
 const { stdin, stdout } = process;
-const terminal = stdin.isTTY && stdout.isTTY;
-let chatting = false; // while the keyboard is read
-stdout.on("error", () => process.exit(1)); // as in: client | head -1
-// What came from the network must not steer the terminal.
-const visible = (line: unknown) => `${line}`.replace(/(?!\t)\p{Cc}/gu, "");
+// What the network brings must not steer a terminal.
+const steering = /(?![\t\n])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
+// Accents, flags and families: terminals differ in how wide they draw them.
+const uneven = /[\p{M}\p{RI}\p{EMod}\u200d]/u;
+let typing = false; // a line, behind a prompt
+let joined = false;
+let leaving = false;
 
 const connection = connect(port, host);
+await once(connection, "connect", { signal: AbortSignal.timeout(10_000) });
 connection.write(`${name}\n`);
-let rest = "";
-let joined = false;
+
+let rest = ""; // a line whose end has not come yet
 connection.setEncoding("utf8");
 connection.on("data", (chunk) => {
-  const lines = `${rest}${chunk}`.split("\n");
-  rest = lines.pop()!.slice(0, 2001); // a server sends no such lines
-  for (const line of lines.map(visible)) {
-    if (!joined && line.startsWith("! ")) fail(line);
-    joined = true;
-    show(line);
-  }
+  const lines = `${rest}${chunk}`.replaceAll(steering, "").split("\n");
+  rest = lines.pop()!.slice(0, 2000); // a server sends no such lines
+  const text = lines.join("\n"); // all at once, for Ctrl-C must not wait
+  if (!text) return;
+  if (!joined && text.startsWith("! ")) fail(text);
+  joined = true;
+  show(text);
+  if (stdout.writableNeedDrain) connection.pause(); // nobody reads it
 });
-connection.on("error", ({ message, code = message }: NodeJS.ErrnoException) => {
-  fail(trouble[code] ?? `cannot reach ${server} (${code}): try another host`);
-});
+stdout.on("drain", () => connection.resume());
 connection.on("end", () => {
-  if (chatting || !joined) fail(`${server} has ended the chat`);
+  if (!joined || !leaving) fail(`${host}:${port} has ended the chat`);
 });
+process.on("uncaughtExceptionMonitor", clear); // before an error is told
 
-const keyboard = createInterface({
-  input: stdin,
-  output: terminal ? stdout : undefined,
-  prompt: `${name}: `,
-});
-chatting = true;
-keyboard.on("line", (line) => {
-  if (!chatting) return; // after a /quit
-  if (line === "/quit") return keyboard.close();
-  if (!connection.write(`${line}\n`)) keyboard.pause();
-  else if (terminal) keyboard.prompt();
-});
-connection.on("drain", () => chatting && keyboard.resume());
+const output = stdin.isTTY && stdout.isTTY ? stdout : undefined;
+const options = { input: stdin, output, crlfDelay: Infinity };
+const keyboard = createInterface(options) as Interface & { prevRows: number };
+keyboard.setPrompt(`${name}: `);
+// Ctrl-C must not wait for the server, and ends no line.
+keyboard.on("SIGINT", () => stdout.write("\n", () => process.exit(130)));
 keyboard.on("close", () => {
-  chatting = false;
-  const late = () => connection.destroy(new Error("ETIMEDOUT"));
-  connection.setTimeout(10_000, late);
-  // What others say until the server has ended its half, too, is shown.
-  connection.end(() => setTimeout(late, 10_000).unref());
-  if (terminal) console.log(); // Ctrl-D ends no line
+  if (typing) console.log(); // Ctrl-D ends no line
+  typing = false;
 });
-keyboard.on("SIGINT", () => process.exit(130));
 
-/** Shows a line above the one that is being typed. */
+typing = keyboard.terminal;
+for await (const line of keyboard) {
+  if (line === "/quit") break;
+  const room = connection.write(`${line}\n`);
+  if (!room) await once(connection, "drain");
+  if (typing) keyboard.prompt();
+}
+leaving = true;
+keyboard.close();
+connection.end();
+await once(connection, "close", { signal: AbortSignal.timeout(10_000) });
+
+/** Shows text above the line that is being typed. */
 function show(text: string) {
-  if (!terminal || !chatting) return console.log(text);
-  const rows = clear();
-  // prompt() goes up as many rows before it writes what is typed again.
-  stdout.write(text + "\n".repeat(rows + 1));
+  if (!typing) return console.log(text);
+  clear();
+  // prompt() goes up that many rows before it writes the line again.
+  console.log(text + "\n".repeat(keyboard.prevRows));
   keyboard.prompt(true);
 }
 
-/** Clears what is being typed, and returns the rows above the cursor's. */
+/** Clears the line that is being typed. */
 function clear() {
+  if (!typing) return;
   const { rows } = keyboard.getCursorPos();
-  stdout.write(`${"\x1b[A".repeat(rows)}\r\x1b[J`); // up, left, and clear
-  return rows;
+  // Rather leave a row than clear what others have said.
+  if (!uneven.test(keyboard.line)) moveCursor(stdout, 0, -rows);
+  cursorTo(stdout, 0);
+  clearScreenDown(stdout);
 }
 
 function fail(text: string) {
-  if (terminal && chatting) clear();
+  clear();
   console.error(text);
   process.exit(1);
 }

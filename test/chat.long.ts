@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { start } from "../scripts/processes.ts";
 import { join } from "./chat.ts";
-import { check, connect, node, serve, udp } from "./harness.ts";
+import { check, connect, listen, memory, node, serve, udp } from "./harness.ts";
 
 check(
   "udp/chat-client.ts says that nobody answers, and does not hang",
@@ -14,10 +14,33 @@ check(
       `${node} udp/chat-client.ts --port ${silent.address().port}`,
     );
     const { stderr, exitCode } = await mia.ended;
-    assert.match(stderr, /^127.0.0.1:\d+ is silent: try again\n$/);
+    assert.match(stderr, /^127.0.0.1:\d+ is silent\n$/);
     assert.is(exitCode, 1);
   },
 );
+
+check("tcp/chat-client.ts does not read on when nobody takes it", async () => {
+  const port = await listen(() => {});
+  const client = start(`${node} tcp/chat-client.ts --port ${port}`);
+  client.stdin.on("error", () => {}); // it is ended while it is written to
+  const before = memory(client);
+  let written = 0;
+  // Once nothing moves any more, every buffer on the way is full.
+  const write = () =>
+    client.stdin.write(`${"x".repeat(999)}\n`.repeat(1_000), () => {
+      written += 1e6;
+      if (written < 200e6) write();
+    });
+  write();
+  for (let last = -1; last !== written;) {
+    last = written;
+    await setTimeout(1_000);
+  }
+  assert.ok(written < 200e6, `${written} bytes have found room on the way`);
+  const grown = memory(client) - before;
+  assert.ok(grown < 100e6, `the client has grown by ${grown} bytes`);
+  await client.stop("SIGKILL");
+});
 
 check("over UDP, who is silent for 15 s is gone, on both sides", async () => {
   const own = await serve("udp/chat-server.ts");
@@ -33,7 +56,7 @@ check("over UDP, who is silent for 15 s is gone, on both sides", async () => {
   // A server that is stopped and not ended is only silent.
   process.kill(-own.pid, "SIGSTOP");
   const { stderr, exitCode } = await ned.ended;
-  assert.is(stderr, `127.0.0.1:${own.port} is silent: try again\n`);
+  assert.is(stderr, `127.0.0.1:${own.port} is silent\n`);
   assert.is(exitCode, 1);
   assert.is(raw.lines.at(-1), "* here: ned, raw");
 });

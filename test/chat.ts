@@ -65,10 +65,49 @@ export async function join(
   member.say(`/join ${name} ${word}`);
   await member.hears(/^\* here: /);
   if (stays) {
-    const timer = setInterval(() => member.say("/here"), 10_000);
+    const again = () => member.say(`/join ${name} ${word}`);
+    const timer = setInterval(again, 5_000);
     member.socket.on("close", () => clearInterval(timer));
   }
   return member;
+}
+
+/** A router between a UDP client and a server; see `router`. */
+export interface Router {
+  /** The port that the client sends to. */
+  port: number;
+  /** What the client has sent. */
+  sent: string[];
+  /** Sends on from another port from now on, as when a mapping is lost. */
+  move(): Promise<void>;
+}
+
+/**
+ * Passes on what a UDP client and a server send each other.
+ * @param to the server's port
+ * @param copies how many copies of the client's nth datagram are passed on, if
+ * not one
+ */
+export async function router(
+  to: number,
+  copies: Record<number, number> = {},
+): Promise<Router> {
+  const front = await udp();
+  let client = 0;
+  let back = await udp(to);
+  const move = async () => {
+    back.removeAllListeners("message"); // nothing comes back on the old way
+    back = await udp(to);
+    back.on("message", (message) => front.send(message, client));
+  };
+  await move();
+  const sent: string[] = [];
+  front.on("message", (message, { port }) => {
+    client = port;
+    sent.push(`${message}`);
+    for (let i = copies[sent.length] ?? 1; i > 0; i--) back.send(message);
+  });
+  return { port: front.address().port, sent, move };
 }
 
 /** Lines that arrive, and a way to wait for one of them. */

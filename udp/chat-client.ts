@@ -1,10 +1,12 @@
 /**
  * Chat client over UDP: sends what you type, shows what others say.
  *
- * With no connection, a client asks to join until it is answered, says `/here`
- * every 5 s, and takes 15 s of silence for the end. The trap: a message is sent
- * once, and whoever misses it does not know. `/who` tells who is there, `/quit`
- * leaves. Deno has to be given --allow-env=USER,USERNAME for the default name.
+ * Nobody connects, so a client repeats its `/join ada x7Qz` once a second, and
+ * takes 15 s of silence for the end. If a router on the way changes the client's
+ * port, the server asks for a new word, and the old one shows that this is still
+ * ada. A message is sent once: a member who misses it does not know. `/who` tells
+ * who is there, `/quit` leaves. Deno needs --allow-env=USER,USERNAME for the
+ * default name.
  *
  *     $ tsx udp/chat-server.ts
  *     The chat server is ready on 127.0.0.1:12003
@@ -28,93 +30,96 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { isIPv6 } from "node:net";
-import { createInterface } from "node:readline";
+import { clearScreenDown, createInterface } from "node:readline";
+import { cursorTo, type Interface, moveCursor } from "node:readline";
 import { config } from "../shared/config.ts";
 
 const user = process.env.USER ?? process.env.USERNAME ?? "guest";
 const { host, port, name } = config("chat", { name: user });
-const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
-const trouble: Record<string, string> = {
-  ECONNREFUSED: `nothing answers on ${server}: start tsx udp/chat-server.ts there`,
-};
 const { stdin, stdout } = process;
-const terminal = stdin.isTTY && stdout.isTTY;
-let chatting = false; // while the keyboard is read
-stdout.on("error", () => process.exit(1)); // as in: client | head -1
-// What came from the network must not steer the terminal.
-const visible = (line: unknown) => `${line}`.replace(/(?!\t)\p{Cc}/gu, "");
+// What the network brings must not steer a terminal.
+const steering = /(?!\t)[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
+// Accents, flags and families: terminals differ in how wide they draw them.
+const uneven = /[\p{M}\p{RI}\p{EMod}\u200d]/u;
+let typing = false; // a line, behind a prompt
+let leaving = false;
+let word = ""; // the server's for this address
+let joinedWith = ""; // the word that it has accepted
 
 const socket = createSocket(isIPv6(host) ? "udp6" : "udp4");
-const send = (text: string) =>
-  socket.send(text, (error) => error && socket.emit("error", error));
-socket.on("error", ({ code = "" }: NodeJS.ErrnoException) => {
-  fail(trouble[code] ?? `cannot reach ${server} (${code}): try another host`);
-});
 socket.connect(port, host);
 await once(socket, "connect");
+process.on("uncaughtExceptionMonitor", clear); // before an error is told
 
-const silence = setTimeout(fail, 15_000, `${server} is silent: try again`);
-const join = (word = "") => send(`/join ${name}${word}`);
-join();
-const asking = setInterval(join, 1000);
-let joined = false;
-await new Promise<void>((resolve) => {
-  // One listener throughout: the next datagram may be right behind this one.
-  socket.on("message", (message) => {
-    const text = visible(message);
-    if (!joined && text.startsWith("! ")) fail(text);
-    if (!joined && text.startsWith("? ")) return join(text.slice(1));
-    joined = true;
-    resolve();
-    if (chatting) silence.refresh();
-    if (text === "bye") process.exit();
-    // Late copies of what came before, and the sign of life.
-    if (/^(\? \S+|here)$/.test(text)) return;
-    show(text);
-    if (text === "* the server has ended") fail(`${server} has ended the chat`);
-  });
+const silence = setTimeout(fail, 15_000, `${host}:${port} is silent`);
+socket.on("message", (message) => {
+  const text = `${message}`.replaceAll(steering, "");
+  if (text === "bye") process.exit();
+  if (text.startsWith("? ")) return stay(text.slice(2));
+  if (!joinedWith && text.startsWith("! ")) fail(text);
+  joinedWith = word;
+  silence.refresh();
+  if (text !== "here" && stdout.writableLength < 1e6) show(text);
 });
-clearInterval(asking);
-const keyboard = createInterface({
-  input: stdin,
-  output: terminal ? stdout : undefined,
-  prompt: `${name}: `,
-});
-chatting = true;
-keyboard.on("line", (line) => {
-  if (!chatting) return; // after a /quit
-  if (line === "/quit") return keyboard.close();
-  send(line);
-  keyboard.prompt();
-});
+stay();
+setInterval(() => stay(), 1000);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, quit);
+if (stdin.isTTY) stdin.on("end", quit); // the window was closed
+while (!joinedWith) await once(socket, "message");
+
+const output = stdin.isTTY && stdout.isTTY ? stdout : undefined;
+const options = { input: stdin, output, crlfDelay: Infinity };
+const keyboard = createInterface(options) as Interface & { prevRows: number };
+keyboard.setPrompt(`${name}: `);
+keyboard.on("SIGINT", quit); // Ctrl-C
 keyboard.on("close", () => {
-  chatting = false;
-  send("/quit");
-  if (terminal) console.log(); // Ctrl-D ends no line
+  if (typing) console.log(); // Ctrl-D ends no line
+  typing = false;
 });
-keyboard.on("SIGINT", () => socket.send("/quit", () => process.exit(130)));
 
-setInterval(() => chatting && send("/here"), 5000);
-setInterval(() => chatting || send("/quit"), 1000);
+typing = keyboard.terminal;
+if (typing) keyboard.prompt();
+for await (const line of keyboard) {
+  if (line === "/quit") break;
+  socket.send(line, (error) => error && socket.emit("error", error));
+  if (typing) keyboard.prompt();
+}
+keyboard.close();
+leaving = true;
+stay();
 
-/** Shows a line above the one that is being typed. */
+/** Joins, or shows that we are still here, or leaves. */
+function stay(given = word) {
+  word = given;
+  socket.send(leaving ? "/quit" : `/join ${name} ${joinedWith} ${word}`);
+}
+
+function quit() {
+  socket.send("/quit", () => process.exit(130));
+  if (typing) console.log(); // Ctrl-C ends no line
+}
+
+/** Shows text above the line that is being typed. */
 function show(text: string) {
-  if (!terminal || !chatting) return console.log(text);
-  const rows = clear();
-  // prompt() goes up as many rows before it writes what is typed again.
-  stdout.write(text + "\n".repeat(rows + 1));
+  if (!typing) return console.log(text);
+  clear();
+  // prompt() goes up that many rows before it writes the line again.
+  console.log(text + "\n".repeat(keyboard.prevRows));
   keyboard.prompt(true);
 }
 
-/** Clears what is being typed, and returns the rows above the cursor's. */
+/** Clears the line that is being typed. */
 function clear() {
+  if (!typing) return;
   const { rows } = keyboard.getCursorPos();
-  stdout.write(`${"\x1b[A".repeat(rows)}\r\x1b[J`); // up, left, and clear
-  return rows;
+  // Rather leave a row than clear what others have said.
+  if (!uneven.test(keyboard.line)) moveCursor(stdout, 0, -rows);
+  cursorTo(stdout, 0);
+  clearScreenDown(stdout);
 }
 
 function fail(text: string) {
-  if (terminal && chatting) clear();
+  clear();
   console.error(text);
   process.exit(1);
 }
