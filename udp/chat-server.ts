@@ -25,6 +25,8 @@ server.bind(port, host);
 server.on("listening", () => {
   const { address, port } = server.address();
   console.log(`The chat server is ready on ${address}:${port}`);
+  // bind() has succeeded, so an error concerns one client, and others go on.
+  server.on("error", (error) => console.error("a client:", error.message));
 });
 
 interface Member {
