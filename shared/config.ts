@@ -1,7 +1,4 @@
-/**
- * Where a server and its clients meet: the default port of each service, the
- * command line, and words for what goes wrong. The examples import only this.
- */
+/** Where a server and its clients meet. The examples import nothing else. */
 import { fstatSync, readFileSync } from "node:fs";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 
@@ -16,6 +13,7 @@ export const ports = {
   dns: 5300,
   http: 8080,
   smtp: 2525,
+  netcat: 0,
 };
 type Options = Record<string, string | number | boolean | string[]>;
 
@@ -52,8 +50,9 @@ export function config<Own extends Options>(
     ERR_SOCKET_BAD_PORT: "--port 0 is any free port, and only for a server",
   };
   process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
-    const { code = "", syscall, message } = error;
-    end(words[code] ?? (syscall ? `${at}: ${message}` : error));
+    const { code = "", message } = error;
+    const system = /^E[A-Z]+$/.test(code); // and no mistake in the program
+    end(words[code] ?? (system ? `${at}: ${message || code}` : error));
   });
   process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
     if (code === "EPIPE") process.exit(1); // nobody reads on: client | head -1
@@ -62,7 +61,7 @@ export function config<Own extends Options>(
   return options;
 }
 
-/** The options that were given, each of the type that its default has. */
+/** The options that were given, each of the type of its default. */
 function commandLine(defaults: Options): Options {
   const options: ParseArgsConfig["options"] = { help: { type: "boolean" } };
   for (const [name, value] of Object.entries(defaults)) {
