@@ -1,11 +1,17 @@
 /**
- * TCP relay: draws what passes between client and server, and cuts it in pieces.
+ * TCP relay: stands between clients and a server, draws what passes, and cuts,
+ * delays, resets or stops it on request.
  *
- * chunk 3 passes three bytes at a time, delay 20 waits 20 ms after each piece,
- * reset 1000 resets both ends after 1000 bytes. The trap: each client has two
- * connections here, and what happens to one must happen to the other. A half
- * ends by itself, with a FIN of its own, and a slow reader must slow the writer
- * down, not fill the memory between.
+ * Each client has two connections here, and what happens to one must happen to
+ * the other. Each direction ends by itself, with a FIN of its own. A slow reader
+ * must slow the writer down, or what cannot leave fills the memory.
+ *
+ * --to is the server. --chunk 3 passes at most three bytes at a time, --delay 20
+ * waits 20 milliseconds after each piece. After 1000 bytes of both directions,
+ * --reset 1000 resets both connections, and --hang 1000 passes nothing more but
+ * keeps both open: does your program give up in time? --only 1,2 does this to the
+ * first two clients and to nobody else. --json prints each event as a line of
+ * JSON, with all the data; "up" is to the server.
  *
  *     $ tsx tcp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
@@ -18,103 +24,131 @@
  *     $ echo hello | tsx tcp/client.ts --port 12001
  *     HELLO
  */
-import { connect, createServer, isIPv6 } from "node:net";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { config } from "../shared/config.ts";
 
-const to = { address: "127.0.0.1", port: 12000 };
-const faults = { chunk: 65536, delay: 0, reset: 0 };
-const options = config("relay", { to, ...faults, hex: false });
-const { host, port, chunk: size, delay, reset } = options;
-if (!size || !Number.isInteger(size) || !Number.isInteger(reset))
-  fail("give chunk 3, reset 1000, in whole bytes", 2);
+const { host, port, to, chunk, delay, reset, hang, only, json } = config(
+  "relay",
+  {
+    to: "127.0.0.1:12000",
+    chunk: 65536,
+    delay: 0,
+    reset: 0,
+    hang: 0,
+    only: "",
+    json: false,
+  },
+);
 
-const endpoint = ({ address, port }: { address: string; port: number }) =>
-  `${isIPv6(address) ? `[${address}]` : address}:${port}`;
-const target = endpoint(options.to);
-if (target === endpoint({ address: host, port }))
-  fail(`${target} is the relay itself: give it or its target another port`, 2);
-process.stdout.on("error", () => process.exit(1)); // as in: relay | head -1
+const [, name = "", digits] = /^(.+):(\d+)$/.exec(to) ?? [];
+const target = { host: name.replace(/[[\]]/g, ""), port: Number(digits) };
+if (!(target.port > 0 && target.port < 65536))
+  wrong("--to takes a host and a port, such as 127.0.0.1:12000");
+if (!/^[\d,]*$/.test(only))
+  wrong("--only takes numbers of clients, such as 1,2");
+if (chunk === 0) wrong("--chunk takes a number of bytes, such as 3");
+// Shown as hex: no UTF-8, or characters that control a terminal or turn text.
+const binary = /(?![\t\r\n])\p{Cc}|[\ufffd\u2028-\u202e\u2066-\u2069]/u;
+const chosen = new Set(only.split(",").map(Number));
 
-const each = {
-  allowHalfOpen: true, // a half that has ended is passed on, the other goes on
-  noDelay: true, // pieces leave one by one
-  keepAlive: true, // an end whose machine is gone is found out and dropped
-  keepAliveInitialDelay: 60_000,
-};
-const server = createServer(each);
-server.on("error", ({ code }: NodeJS.ErrnoException) => {
-  const address = endpoint({ address: host, port });
-  fail(`cannot bind ${address} (${code}): try another port or host`, 1);
+const options = { allowHalfOpen: true, keepAlive: true, noDelay: true };
+const server = createServer(options);
+server.maxConnections = 1000; // a relay to itself comes to an end
+server.listen(port, host);
+
+server.on("listening", () => {
+  const { address, port } = server.address() as AddressInfo;
+  console.log(`The relay to ${to} is ready on ${address}:${port}`);
 });
-server.listen(port, host, () => {
-  const address = endpoint(server.address() as AddressInfo);
-  console.log(`The relay to ${target} is ready on ${address}`);
-});
 
-server.maxConnections = 1000; // so that a relay to itself comes to an end
 let connections = 0;
 server.on("connection", (client) => {
+  if (process.stdout.writableLength > 10e6) return client.resetAndDestroy();
   const id = ++connections;
-  const { address: host, port } = options.to;
-  const upstream = connect({ ...each, host, port });
-  let left = reset || Infinity;
+  const faulty = only === "" || chosen.has(id);
+  const size = faulty ? chunk : 65536;
+  const wait = faulty ? delay : 0;
+  let left = Infinity; // bytes until the reset or the hang
+  if (faulty) left = reset || hang || Infinity;
 
-  async function pass(from: Socket, to: Socket, up: boolean) {
-    for await (const chunk of from.iterator({ destroyOnReturn: false }))
-      for (let i = 0; i < chunk.length; i += size) {
-        if (left === 0 || to.destroyed) return;
-        const piece = chunk.subarray(i, i + Math.min(size, left));
-        left -= piece.length;
-        draw(id, up, "data", piece);
-        // Once it is written, and not before: a slow reader slows the writer.
-        await new Promise((written) => to.write(piece, written));
-        if (delay) await sleep(delay);
-        if (left > 0) continue;
-        draw(id, true, "RST");
-        draw(id, false, "RST");
-        client.resetAndDestroy();
-        upstream.resetAndDestroy();
-        return;
-      }
-    draw(id, up, "FIN");
-    to.end();
+  const upstream = connect({ ...options, ...target });
+  upstream.on("connect", () => draw(id, "up", "connect"));
+  join(client, upstream, "up");
+  join(upstream, client, "down");
+
+  function join(from: Socket, other: Socket, direction: string) {
+    from.on("error", ({ message, code = message }: NodeJS.ErrnoException) => {
+      draw(id, direction, code === "ECONNRESET" ? "RST" : code);
+      other.resetAndDestroy();
+    });
+    from.on("close", () => draw(id, direction, "close"));
+    // If this fails, the error is drawn above.
+    upstream.on("connect", () => pass(from, other, direction).catch(() => {}));
   }
 
-  upstream.setTimeout(5000, () => upstream.destroy(new Error("ETIMEDOUT")));
-  upstream.on("connect", () => {
-    upstream.setTimeout(0);
-    draw(id, true, "connect");
-  });
-  for (const up of [true, false]) {
-    const [from, to] = up ? [client, upstream] : [upstream, client];
-    from.on("error", ({ message, code = message }: NodeJS.ErrnoException) => {
-      draw(id, up, code === "ECONNRESET" ? "RST" : code);
-      to.resetAndDestroy();
-    });
-    from.on("close", () => draw(id, up, "close"));
-    // What makes it fail is drawn above.
-    upstream.on("connect", () => pass(from, to, up).catch(() => {}));
+  async function pass(from: Socket, other: Socket, direction: string) {
+    for await (let data of from.iterator({ destroyOnReturn: false })) {
+      while (data.length > 0 && left > 0 && other.writable) {
+        const piece = data.subarray(0, Math.min(size, left));
+        data = data.subarray(piece.length);
+        left -= piece.length;
+        const last = left === 0;
+        await draw(id, direction, "data", piece);
+        await new Promise((written) => other.write(piece, written));
+        if (wait) await sleep(wait);
+        if (last) return stop(direction);
+      }
+      if (left === 0) break; // the other direction has passed the last byte
+    }
+    if (left === 0) return;
+    draw(id, direction, "FIN");
+    other.end();
+  }
+
+  function stop(direction: string) {
+    if (!reset) return draw(id, direction, "hang");
+    draw(id, "up", "RST");
+    draw(id, "down", "RST");
+    client.resetAndDestroy();
+    upstream.resetAndDestroy();
   }
 });
 
-/** Draws what passes up to the server or down to the client, and each close. */
-function draw(id: number, up: boolean, what: string, bytes = Buffer.alloc(0)) {
-  let arrow = up
-    ? `── ${what} `.padEnd(19, "─") + "▶"
-    : "◀" + ` ${what} ──`.padStart(19, "─");
-  if (what === "close") arrow = up ? what.padEnd(20) : what.padStart(20);
-  const time = (performance.now() / 1000).toFixed(3).padStart(8);
-  const text = bytes.toString("latin1", 0, 999).replace(/[^\n\r\t -~]/g, "·");
-  const data = text && `  ${bytes.length} bytes ${JSON.stringify(text)}`;
-  const line = `${time} s  client ${id} ${arrow} server${data}`;
-  console.log(line.slice(0, process.stdout.columns || 80));
-  if (options.hex && text)
-    console.log(bytes.toString("hex").replace(/../g, "$& "));
+/** Draws what happens. The promise is kept when the line is written. */
+function draw(
+  client: number,
+  direction: string,
+  kind: string,
+  data = Buffer.alloc(0),
+) {
+  const time = Math.round(performance.now());
+  const bytes = data.length;
+  const text = data.toString();
+  const content = binary.test(text) ? { hex: data.toString("hex") } : { text };
+  const event = { time, client, direction, kind, bytes, ...content };
+  if (json) return print(JSON.stringify(event));
+
+  const up = direction === "up";
+  let arrow = "◀" + ` ${kind} ──`.padStart(19, "─");
+  if (up) arrow = `── ${kind} `.padEnd(19, "─") + "▶";
+  if (kind === "close" || kind === "hang")
+    arrow = up ? kind.padEnd(20) : kind.padStart(20);
+  const seconds = (time / 1000).toFixed(3).padStart(8);
+  let line = `${seconds} s  client ${client} ${arrow} server`;
+  if (bytes === 0) return print(line);
+  line += `  ${bytes} bytes ${content.hex ? "hex " : ""}`;
+  const shown = [...JSON.stringify(content.text ?? content.hex).slice(0, 999)];
+  const room = Math.max(9, (process.stdout.columns || 80) - line.length);
+  if (shown.length > room) shown.splice(room - 2, shown.length, "…", '"');
+  return print(line + shown.join(""));
 }
 
-function fail(text: string, status: number) {
-  console.error(text);
-  process.exit(status);
+function print(line: string) {
+  return new Promise((written) => process.stdout.write(`${line}\n`, written));
+}
+
+function wrong(message: string) {
+  console.error(message);
+  process.exit(2);
 }

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run } from "../scripts/processes.ts";
-import { check, node, pairs, readmeTable, serve, texts } from "./harness.ts";
+import { check, node, pairs, readmeTables, serve, texts } from "./harness.ts";
 
 const lines = ["one", "naïve ΐ 😀 ß", "three"];
 const upper = (line: string) => line.toUpperCase();
@@ -37,17 +37,16 @@ function outcome(
   const all = replies.map((reply) => `${reply}\n`);
   if (stdout === all.join("") && !stderr && exitCode === 0)
     return "all answered";
-  const told = /^no reply from \S+ within 2 s: .+\n$/.test(stderr);
-  if (stdout === all.slice(1).join("") && told && exitCode === 1)
-    return "that line has no reply, exit 1";
-  const cut = /^\S+ cut the connection before the reply was whole: .+\n$/;
+  const told = /^no reply from \S+ in time: .+\n$/.test(stderr);
+  if (!stdout && told && exitCode === 1) return "no reply, exit 1";
+  const cut = /^\S+ cut the connection before the reply was complete: .+\n$/;
   if (!stdout && cut.test(stderr) && exitCode === 1)
     return "it says so, exit 1";
   return `${exitCode}: ${stdout}${stderr}`;
 }
 
 const columns = { ...faults.udp, ...faults.tcp };
-const rows = readmeTable("a datagram is lost");
+const rows = readmeTables("a datagram is lost");
 
 for (const { server: file, client, answer } of clients) {
   const transport = file.startsWith("udp/") ? "udp" : "tcp";
@@ -102,20 +101,15 @@ for (const { server: file, client, answer } of clients) {
   if (transport === "tcp")
     check(`${file} and ${client} do not mind how bytes are cut`, async () => {
       const said = [...texts, "naïve ΐ 😀 ß, and so on ".repeat(500)];
-      await Promise.all(
-        [2, 5, 4096].map(async (size) => {
-          const relay = await serve(
-            `tcp/relay.ts --to 127.0.0.1:${server.port} --chunk ${size}`,
-          );
-          const result = await run(
-            `${node} ${client} --port ${relay.port}`,
-            said.join("\n"),
-          );
-          const replies = said.map((line) => `${answer(line)}\n`).join("");
-          assert.ok(result.stdout === replies, `--chunk ${size}`);
-          assert.is(result.exitCode, 0);
-        }),
+      const relay = await serve(
+        `tcp/relay.ts --to 127.0.0.1:${server.port} --chunk 5`,
       );
+      const result = await run(
+        `${node} ${client} --port ${relay.port}`,
+        said.join("\n"),
+      );
+      assert.is(result.stdout, said.map((l) => `${answer(l)}\n`).join(""));
+      assert.is(result.exitCode, 0);
     });
 }
 

@@ -24,7 +24,7 @@ async function survive(seed: number) {
   );
   const result = await run(
     `${node} udp/reliable-client.ts --port ${relay.port} ` +
-      "--tries 60 --floor 1 --ceiling 8",
+      "--tries 60 --ceiling 8",
     lines.join("\n"),
     600_000,
   );

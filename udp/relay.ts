@@ -1,11 +1,19 @@
 /**
- * UDP relay: draws each datagram between client and server, and loses some.
+ * UDP relay: stands between clients and a server, draws each datagram, and loses
+ * some on request.
  *
- * It counts the datagrams of both sides. drop 1,3 loses the first and the third,
- * duplicate 2 doubles the second, delay 4:300 holds the fourth for 300 ms; loss
- * 0.3 loses 30%, for one seed always the same. A ✗ is where one ended, a … where
- * one waits. The trap: no connection tells whose a reply is. So each client has
- * a socket here, until a minute of silence.
+ * No connection tells which client a reply is for. So the relay has one socket
+ * for each client, and what arrives there is for that client. Nobody says
+ * goodbye either: when there are 1000 clients, the one that was silent longest
+ * makes room for the next. If that one never got a reply, the new datagram is
+ * lost: so relays that send to each other in a circle come to rest.
+ *
+ * --to is the server; a name stands for its IPv4 address. The relay numbers the
+ * datagrams of both directions. --drop 1,3 loses the first and the third,
+ * --duplicate 2 sends the second twice, --delay 4:300 holds the fourth for 300
+ * milliseconds, --loss 0.3 loses 30%, for one --seed always the same. In the
+ * picture, a datagram ends at a ✗ and waits at a …. --json prints each event as
+ * a line of JSON, with all the data; "up" is to the server.
  *
  *     $ tsx udp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
@@ -16,7 +24,7 @@
  *        1.785 s  client 2 ── #3 ───✗           server  5 bytes "again"
  *     $ printf 'hello\nagain' | tsx udp/client.ts --port 12001
  *     HELLO
- *     no reply from 127.0.0.1:12001 within 2 s: try again
+ *     no reply from 127.0.0.1:12001 in time: try again
  */
 import { createHash } from "node:crypto";
 import { createSocket, type RemoteInfo } from "node:dgram";
@@ -25,96 +33,148 @@ import { isIPv6 } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { config } from "../shared/config.ts";
 
-const to = { address: "127.0.0.1", port: 12000 };
-const faults = { drop: "", duplicate: "", delay: "", loss: 0, seed: 1 };
-const options = config("relay", { to, ...faults, hex: false });
-const { host, port, drop, duplicate, delay, loss, seed } = options;
-const lists = `${drop};${duplicate};${delay}`;
-if (loss > 1 || !/^[\d,]*;[\d,]*;(\d+:\d{1,9},?)*$/.test(lists))
-  fail("give drop 1,3, duplicate 2, delay 4:300,5:100, loss 0.3", 2);
-const listed = (list: string, n: number) => `,${list},`.includes(`,${n},`);
-const endpoint = ({ address, port }: { address: string; port: number }) =>
-  `${isIPv6(address) ? `[${address}]` : address}:${port}`;
-const target = endpoint(options.to);
-if (target === endpoint({ address: host, port }))
-  fail(`${target} is the relay itself: give it or its target another port`, 2);
-const tell = (error: Error | null) =>
-  error && console.error(`between a client and ${target}: ${error.message}`);
-process.stdout.on("error", () => process.exit(1)); // as in: relay | head -1
+const { host, port, to, drop, duplicate, delay, loss, seed, json } = config(
+  "relay",
+  {
+    to: "127.0.0.1:12000",
+    drop: "",
+    duplicate: "",
+    delay: "",
+    loss: "0",
+    seed: 1,
+    json: false,
+  },
+);
+
+const [, name = "", digits] = /^(.+):(\d+)$/.exec(to) ?? [];
+const target = { host: name.replace(/[[\]]/g, ""), port: Number(digits) };
+if (!(target.port > 0 && target.port < 65536))
+  wrong("--to takes a host and a port, such as 127.0.0.1:12000");
+const list = /^[\d,]*$/;
+if (!list.test(drop)) wrong("--drop takes numbers of datagrams, such as 1,3");
+if (!list.test(duplicate)) wrong("--duplicate takes numbers, such as 1,3");
+if (!/^(\d+:\d{1,9},?)*$/.test(delay))
+  wrong("--delay takes numbers of datagrams and milliseconds, such as 4:300");
+if (!(Number(loss) <= 1)) wrong("--loss takes a part of 1, such as 0.3");
+// Shown as hex: no UTF-8, or characters that control a terminal or turn text.
+const binary = /(?![\t\r\n])\p{Cc}|[\ufffd\u2028-\u202e\u2066-\u2069]/u;
+const dropped = new Set(drop.split(",").map(Number));
+const doubled = new Set(duplicate.split(",").map(Number));
+const delays = new Map<number, number>();
+for (const pair of delay.split(",")) {
+  const [number = 0, milliseconds = 0] = pair.split(":").map(Number);
+  delays.set(number, milliseconds);
+}
 
 const server = createSocket(isIPv6(host) ? "udp6" : "udp4");
-server.on("error", ({ code }: NodeJS.ErrnoException) => {
-  const address = endpoint({ address: host, port });
-  fail(`cannot bind ${address} (${code}): try another port or host`, 1);
-});
-server.bind(port, host, () => {
-  const address = endpoint(server.address());
-  console.log(`The relay to ${target} is ready on ${address}`);
+server.bind(port, host);
+
+server.on("listening", () => {
+  const { address, port } = server.address();
+  console.log(`The relay to ${to} is ready on ${address}:${port}`);
+  server.on("error", tell); // from now on, of one client
 });
 
 type Client = ReturnType<typeof join>;
-const clients = new Map<string, Client>(); // the longest silent one first
-let [joined, datagrams] = [0, 0];
+const clients = new Map<string, Client>(); // the one silent longest comes first
+let joined = 0;
+let datagrams = 0;
+
 server.on("message", (message, from) => {
-  if (from.port === 0) return; // nobody's, and send() would throw
-  const client = clients.get(endpoint(from)) ?? join(from);
-  pass(message, client, true).catch(tell);
+  if (from.port === 0) return; // nobody's: no reply can be sent there
+  const key = `${from.address}:${from.port}`;
+  const [oldest] = clients.values();
+  if (oldest && clients.size === 1000 && !clients.has(key)) {
+    forget(oldest);
+    if (!oldest.answered) return console.error("1000 clients have no reply");
+  }
+  const client = clients.get(key) ?? join(key, from);
+  pass(message, client, "up").catch(tell);
 });
 
-function join(from: RemoteInfo) {
-  if (clients.size === 1000) forget([...clients.values()][0]!);
-  const upstream = createSocket(isIPv6(options.to.address) ? "udp6" : "udp4");
+function join(key: string, from: RemoteInfo) {
+  const upstream = createSocket(isIPv6(target.host) ? "udp6" : "udp4");
+  upstream.connect(target.port, target.host);
   const connected = once(upstream, "connect");
-  upstream.on("connect", () => upstream.on("error", tell));
-  upstream.on("message", (reply) => pass(reply, client, false).catch(tell));
-  upstream.connect(options.to.port, options.to.address);
-  const silence = setTimeout(() => forget(client), 60_000);
-  const client = { ...from, id: ++joined, upstream, connected, silence };
+  connected.then(
+    () => upstream.on("error", tell),
+    () => forget(client), // its next datagram looks the name up again
+  );
+  upstream.on("message", (reply) => {
+    client.answered = true;
+    pass(reply, client, "down").catch(tell);
+  });
+  const id = ++joined;
+  const client = { id, key, from, upstream, connected, answered: false };
   return client;
 }
 
 function forget(client: Client) {
-  clearTimeout(client.silence);
-  clients.delete(endpoint(client));
+  clients.delete(client.key);
   client.upstream.close();
 }
 
-async function pass(message: Buffer, client: Client, up: boolean) {
-  const n = ++datagrams;
-  clients.delete(endpoint(client));
-  clients.set(endpoint(client), client);
-  client.silence.refresh();
-  await client.connected;
-  const hash = createHash("sha256").update(`${seed} ${n}`).digest();
-  if (listed(drop, n) || hash.readUInt32BE() < loss * 2 ** 32)
-    return draw(message, client, up, n, "✗");
-  const [, held] = RegExp(`\\b${n}:(\\d+)`).exec(delay) ?? [];
-  if (held) draw(message, client, up, n, "…");
-  if (held) await sleep(Number(held));
-  for (const copy of listed(duplicate, n) ? [1, 2] : [1]) {
-    if (up) client.upstream.send(message, tell);
-    else server.send(message, client.port, client.address, tell);
-    draw(message, client, up, n, held || copy === 2 ? "half" : "");
+/** Passes a datagram on, "up" to the server or "down" to the client. */
+async function pass(data: Buffer, client: Client, direction: string) {
+  clients.delete(client.key);
+  clients.set(client.key, client);
+  const { id, from, upstream, connected } = client;
+  const number = ++datagrams;
+  await connected;
+
+  const hash = createHash("sha256").update(`${seed} ${number}`).digest();
+  const random = hash.readUInt32BE() / 2 ** 32; // from 0 to 1
+  if (dropped.has(number) || random < Number(loss))
+    return draw(id, direction, number, "lost", data);
+  const wait = delays.get(number);
+  if (wait) draw(id, direction, number, "held", data);
+  if (wait) await sleep(wait);
+  for (const copy of doubled.has(number) ? [1, 2] : [1]) {
+    const whole = !wait && copy === 1;
+    draw(id, direction, number, whole ? "passed" : "sent", data);
+    if (direction === "up") upstream.send(data, tell);
+    else server.send(data, from.port, from.address, tell);
   }
 }
 
-/** Draws the way to the relay ("✗", "…"), the way from it ("half"), or both. */
-function draw(m: Buffer, { id }: Client, up: boolean, n: number, way = "") {
-  const ends = way === "✗" || way === "…";
-  const head = ends ? way : up ? "▶" : "◀";
-  const length = way ? 9 : 19;
-  const half = up
-    ? `── #${n} `.padEnd(length, "─") + head
-    : head + ` #${n} ──`.padStart(length, "─");
-  const arrow = up === ends ? half.padEnd(20) : half.padStart(20);
-  const time = (performance.now() / 1000).toFixed(3).padStart(8);
-  const text = m.toString("latin1", 0, 999).replace(/[^\n\r\t -~]/g, "·");
-  const line = `${time} s  client ${id} ${arrow} server  ${m.length} bytes ${JSON.stringify(text)}`;
-  console.log(line.slice(0, process.stdout.columns || 80));
-  if (options.hex) console.log(m.toString("hex").replace(/../g, "$& "));
+/** Draws what happens to a datagram: it is passed, lost, held or sent later. */
+function draw(
+  client: number,
+  direction: string,
+  number: number,
+  kind: string,
+  data: Buffer,
+) {
+  if (process.stdout.writableLength > 10e6) return; // nobody reads the picture
+  const time = Math.round(performance.now());
+  const bytes = data.length;
+  const text = data.toString();
+  const content = binary.test(text) ? { hex: data.toString("hex") } : { text };
+  const event = { time, client, direction, number, kind, bytes, ...content };
+  if (json) return console.log(JSON.stringify(event));
+
+  // An arrow's parts, from its beginning to its head. A reply's are turned round.
+  const stop = { lost: "✗", held: "…" }[kind];
+  const head = stop ?? (direction === "up" ? "▶" : "◀");
+  const dashes = (kind === "passed" ? 14 : 4) - `${number}`.length;
+  const arrow = ["──", ` #${number} `, "".padEnd(dashes, "─"), head];
+  if (stop) arrow.push(" ".repeat(10));
+  if (kind === "sent") arrow.unshift(" ".repeat(10));
+  if (direction === "down") arrow.reverse();
+  const seconds = (time / 1000).toFixed(3).padStart(8);
+  let line = `${seconds} s  client ${client} ${arrow.join("")} server`;
+  line += `  ${bytes} bytes ${content.hex ? "hex " : ""}`;
+  const shown = [...JSON.stringify(content.text ?? content.hex).slice(0, 999)];
+  const room = Math.max(9, (process.stdout.columns || 80) - line.length);
+  if (shown.length > room) shown.splice(room - 2, shown.length, "…", '"');
+  console.log(line + shown.join(""));
 }
 
-function fail(text: string, status: number) {
-  console.error(text);
-  process.exit(status);
+function tell(error: Error | null) {
+  if (error) console.error(`between a client and ${to}: ${error.message}`);
+}
+
+function wrong(message: string) {
+  console.error(message);
+  process.exit(2);
 }

@@ -1,12 +1,16 @@
 /**
- * Reliable uppercase client over UDP: each line arrives once and in order, or
- * the client says that it did not.
+ * Reliable uppercase client over UDP: sends each line until the reply comes, and
+ * prints the reply.
  *
- * What is not answered in time is sent again. The reply brings back when its
- * request was sent, so the round-trip time is known after a retransmission, too.
- * The trap is to flood a busy network: each try waits twice as long as the last,
- * within floor and ceiling (milliseconds), and the first of all a second.
- * reliable-server.ts has the format.
+ * How long should it wait before it sends again? A fixed time is too long on a
+ * fast network, and floods a slow one. So it measures the round trip, as TCP
+ * does, and waits a little longer than that; after each loss it waits twice as
+ * long. A reply brings back the time at which its request was sent, so it is
+ * clear which of several copies it answers. reliable-server.ts explains the
+ * packets.
+ *
+ * --tries is how often it sends a line before it gives up, --ceiling the longest
+ * time to wait for a reply, in milliseconds.
  *
  *     $ tsx udp/reliable-server.ts
  *     The reliable server is ready on 127.0.0.1:12002
@@ -21,80 +25,96 @@
  *     TWO
  *     THREE
  */
-import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
-import { on, once } from "node:events";
+import { once } from "node:events";
 import { isIPv6 } from "node:net";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { config } from "../shared/config.ts";
 
-const options = { tries: 20, floor: 10, ceiling: 1000 };
-const { host, port, tries, floor, ceiling } = config("reliable", options);
-const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
-const trouble: Record<string, string> = {
-  ECONNREFUSED: `nothing answers on ${server}: start tsx udp/reliable-server.ts there`,
-  EMSGSIZE: `the line is too long for a datagram to ${server}: send less`,
-};
-const terminal = process.stdin.isTTY && process.stderr.isTTY;
-const prompt = terminal ? "A lowercase sentence: " : "";
-process.stdout.on("error", () => process.exit(1)); // as in: client | head -1
+const { host, port, tries, ceiling } = config("reliable", {
+  tries: 20,
+  ceiling: 1000,
+});
+// What came from the network must not steer the terminal.
+const controls = /(?!\t)\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu;
 
 const client = createSocket(isIPv6(host) ? "udp6" : "udp4");
-client.on("error", ({ code = "" }: NodeJS.ErrnoException) => {
-  const other = `cannot reach ${server} (${code}): try another host or port`;
-  console.error(trouble[code] ?? other);
-  process.exit(1);
-});
 client.connect(port, host);
 await once(client, "connect");
 
-const session = randomBytes(8);
-let sequence = 0;
-let timeout = Math.min(1000, ceiling); // RFC 6298, 2.1: before any round trip
-let [srtt, rttvar] = [0, 0]; // the smoothed round-trip time, its variation
+const session = crypto.randomUUID();
+let number = 0;
+let SRTT = 0; // smoothed round-trip time, in milliseconds
+let RTTVAR = 0; // its variation
+let RTO = Math.min(1000, ceiling); // how long to wait for a reply
 
-/** The reply to a line; none, once it has been sent as often as it may be. */
-async function request(line: string) {
-  const header = Buffer.concat([Buffer.of(1), session, Buffer.alloc(12)]);
-  header.writeUInt32BE(++sequence, 9);
-  const begin = performance.now();
-  for (let tried = 0; tried < tries; tried++) {
-    header.writeDoubleBE(performance.now(), 13);
-    const datagram = Buffer.concat([header, Buffer.from(line)]);
-    // Without a callback, nobody is told that it is too long.
-    client.send(datagram, (error) => error && client.emit("error", error));
-    const signal = AbortSignal.timeout(Math.ceil(timeout));
-    try {
-      for await (const [reply] of on(client, "message", { signal })) {
-        const known = reply.subarray(1, 13).equals(header.subarray(1, 13));
-        const sent = reply.length < 21 ? NaN : reply.readDoubleBE(13);
-        const rtt = performance.now() - sent;
-        // Anything else is no reply, or late, or a copy of one.
-        if (reply[0] !== 2 || !known || !(sent >= begin && rtt >= 0)) continue;
-        // RFC 6298, 2.2 to 2.5, but for a floor of one second
-        rttvar = srtt ? 0.75 * rttvar + 0.25 * Math.abs(srtt - rtt) : rtt / 2;
-        srtt = srtt ? 0.875 * srtt + 0.125 * rtt : rtt;
-        timeout = srtt + Math.max(1, 4 * rttvar);
-        timeout = Math.min(Math.max(timeout, floor), ceiling);
-        return reply.toString("utf8", 21);
-      }
-    } catch (error) {
-      if ((error as Error).name !== "AbortError") throw error;
-      timeout = Math.min(2 * timeout, ceiling); // 5.5
-    }
+client.on("message", (packet) => {
+  const reply = read(packet);
+  const R = performance.now() - reply.sent;
+  if (reply.type !== "reply" || !(R >= 0 && R < Infinity)) return;
+  if (reply.session !== session || reply.number !== number) return;
+  learn(R);
+  client.emit("reply", reply.line);
+});
+
+/** Sends a line until the reply comes. */
+async function request(line: string): Promise<string> {
+  number++;
+  const answered = once(client, "reply");
+  for (let attempt = 0; attempt < tries; attempt++) {
+    const sent = performance.now();
+    const packet = write({ type: "request", number, session, sent, line });
+    client.send(packet, (error) => error && client.emit("error", error));
+    const waited = sleep(RTO, undefined, { ref: false });
+    const answer = await Promise.race([answered, waited]);
+    if (answer) return answer[0];
+    RTO = Math.min(2 * RTO, ceiling);
   }
+  console.error(
+    `no reply from ${host}:${port} after ${tries} tries: try again`,
+  );
+  process.exit(1);
 }
 
-process.stderr.write(prompt);
-for await (const line of createInterface({ input: process.stdin })) {
+/** Learns from a round trip: RFC 6298, section 2, with 10 ms for its clock. */
+function learn(R: number) {
+  if (SRTT === 0) {
+    SRTT = R;
+    RTTVAR = R / 2;
+  } else {
+    RTTVAR = (3 / 4) * RTTVAR + (1 / 4) * Math.abs(SRTT - R);
+    SRTT = (7 / 8) * SRTT + (1 / 8) * R;
+  }
+  RTO = Math.min(SRTT + Math.max(10, 4 * RTTVAR), ceiling);
+}
+
+/** Reads a packet: five fields with a space between; only a line has spaces. */
+function read(packet: Buffer) {
+  const [type, number, session = "", sent, ...words] = `${packet}`.split(" ");
+  const line = words.join(" ");
+  return { type, number: Number(number), session, sent: Number(sent), line };
+}
+
+/** Writes a packet: five fields with a space between. */
+function write({ type, number, session, sent, line }: ReturnType<typeof read>) {
+  return `${type} ${number} ${session} ${sent} ${line}`;
+}
+
+// On a terminal, lines are typed: they get a prompt, and can be edited. Lines from
+// a pipe or a file get none.
+const { stdin, stderr } = process;
+const output = stdin.isTTY ? stderr : undefined;
+const keyboard = createInterface({ input: stdin, output, crlfDelay: Infinity });
+keyboard.setPrompt("A lowercase sentence: ");
+// Ctrl-C ends the program at once, as it does everywhere.
+keyboard.on("SIGINT", () => stderr.write("\n", () => process.exit(130)));
+
+if (keyboard.terminal) stderr.write(keyboard.getPrompt());
+for await (const line of keyboard) {
   const reply = await request(line);
-  if (reply === undefined) {
-    console.error(`no reply from ${server} after ${tries} tries: try again`);
-    process.exit(1);
-  }
-  // What came from the network must not steer the terminal.
-  console.log(reply.replace(/(?!\t)\p{Cc}/gu, ""));
-  process.stderr.write(prompt);
+  console.log(reply.replace(controls, ""));
+  if (keyboard.terminal) stderr.write(keyboard.getPrompt());
 }
+if (keyboard.terminal) stderr.write("\n"); // after Ctrl-D
 client.close();
-if (terminal) console.error(); // Ctrl-D ends no line

@@ -1,22 +1,19 @@
 /**
- * Reliable uppercase server over UDP: does each line once, however often it is
- * asked.
+ * Reliable uppercase server over UDP: answers each line, but does its work only
+ * once.
  *
- * Whoever hears no reply cannot tell whether the request was lost or the reply,
- * and asks again. The server knows a request by its number, and repeats the
- * reply from memory. It prints the lines that it does, numbered: none is done
- * twice. The trap: a memory of clients must have a bound.
+ * A client that hears no reply sends its request again, and cannot know which of
+ * the two was lost. The server knows a request by its session and number: it
+ * keeps each session's last reply, and sends a copy of it. It keeps 1000
+ * sessions, because a memory of clients must have a bound. It prints each line
+ * when it does it.
  *
- * A request, and what becomes of it in the reply:
+ * A packet is text: its type, the line's number, the client's session, when it
+ * was sent by the client's clock, and the line. A reply has a type of its own and
+ * is never answered, so two of these servers cannot answer each other for ever.
  *
- *     byte  0      1                                        2
- *     bytes 1-8    the client's session, chosen at random   the same
- *     bytes 9-12   the line's number in it, from 1          the same
- *     bytes 13-20  when it was sent, by the client's clock  the same
- *     bytes 21-    the line, in UTF-8                       in capitals
- *
- *     01 9f3c07e1b2a85d64 00000001 40790ccccccccccd 68656c6c6f
- *     02 9f3c07e1b2a85d64 00000001 40790ccccccccccd 48454c4c4f
+ *     request 1 2f1c8a60-5a52-4d0e-9b54-6f8a1d3c7e42 1782.4 hello
+ *     reply 1 2f1c8a60-5a52-4d0e-9b54-6f8a1d3c7e42 1782.4 HELLO
  *
  *     $ tsx udp/reliable-server.ts
  *     The reliable server is ready on 127.0.0.1:12002
@@ -33,52 +30,54 @@ import { isIPv6 } from "node:net";
 import { config } from "../shared/config.ts";
 
 const { host, port } = config("reliable");
-const endpoint = ({ address, port }: { address: string; port: number }) =>
-  `${isIPv6(address) ? `[${address}]` : address}:${port}`;
+// What came from the network must not steer the terminal.
+const controls = /(?!\t)\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu;
 
 const server = createSocket(isIPv6(host) ? "udp6" : "udp4");
-server.on("error", ({ code }: NodeJS.ErrnoException) => {
-  const address = endpoint({ address: host, port });
-  console.error(`cannot bind ${address} (${code}): try another port or host`);
-  process.exit(1);
+server.bind(port, host);
+
+server.on("listening", () => {
+  const { address, port } = server.address();
+  console.log(`The reliable server is ready on ${address}:${port}`);
+  // bind() has succeeded, so an error concerns one client, and others go on.
+  server.on("error", (error) => console.error("a client:", error.message));
 });
-server.bind(port, host, () => {
-  console.log(`The reliable server is ready on ${endpoint(server.address())}`);
-});
 
-process.stdout.on("error", () => process.exit(1)); // as in: server | head -1
+/** Each session's last line and its reply. The longest silent one comes first. */
+const sessions = new Map<string, { number: number; reply: string }>();
 
-/** The last line of each session, the session that is silent longest first. */
-const sessions = new Map<string, { sequence: number; reply: string }>();
-let done = 0;
+server.on("message", (packet, client) => {
+  const request = read(packet);
+  if (request.type !== "request" || isNaN(request.sent) || !client.port) return;
+  if (process.stdout.writableLength > 1e6) return; // until someone reads
 
-server.on("message", (request, client) => {
-  const session = request.toString("hex", 1, 9);
-  const sequence = request.length < 21 ? 0 : request.readUInt32BE(9);
-  let last = sessions.get(session);
-  // The first line of a session that is unknown, or a line of one that is not.
-  // Of a forgotten session, the server does not know what it has done.
-  if (request[0] !== 1 || !(last ? sequence : sequence === 1) || !client.port)
-    return console.error(`no reply to ${endpoint(client)}`);
-
-  if (sequence === (last?.sequence ?? 0) + 1) {
-    const line = request.toString("utf8", 21);
-    // What came from the network must not steer the terminal.
-    console.log(`${++done} ${line.replace(/(?!\t)\p{Cc}/gu, "")}`);
-    last = { sequence, reply: line.toUpperCase() };
+  const { number, session, line } = request;
+  let last = sessions.get(session) ?? { number: 0, reply: "" };
+  if (number === last.number + 1) {
+    console.log(`${number} ${line.replace(controls, "")}`);
+    last = { number, reply: line.toUpperCase() };
   }
-  // A late copy: the client has its reply, or would not be further on.
-  if (sequence !== last?.sequence) return;
+  // A late copy, or a session that is forgotten: nobody knows what it has done.
+  if (number === 0 || number !== last.number) return;
 
   sessions.delete(session);
   sessions.set(session, last);
   const [oldest = ""] = sessions.keys();
   if (sessions.size > 1000) sessions.delete(oldest);
-
-  const header = Buffer.from(request.subarray(0, 21));
-  header[0] = 2;
-  const reply = Buffer.concat([header, Buffer.from(last.reply)]);
+  const reply = write({ ...request, type: "reply", line: last.reply });
   server.send(reply, client.port, client.address, (error) => {
-    if (error) console.error(`a client gets no reply: ${error.message}`);
+    if (error) console.error(`no reply to ${client.address}: ${error.message}`);
   });
 });
+
+/** Reads a packet: five fields with a space between; only a line has spaces. */
+function read(packet: Buffer) {
+  const [type, number, session = "", sent, ...words] = `${packet}`.split(" ");
+  const line = words.join(" ");
+  return { type, number: Number(number), session, sent: Number(sent), line };
+}
+
+/** Writes a packet: five fields with a space between. */
+function write({ type, number, session, sent, line }: ReturnType<typeof read>) {
+  return `${type} ${number} ${session} ${sent} ${line}`;
+}
