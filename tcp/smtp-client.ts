@@ -1,10 +1,14 @@
 /**
  * SMTP client over TCP: sends what it reads as a mail, prints the last reply.
  *
- * Client and server take turns: each command has a reply, whose first digit says
- * whether to go on, and whose lines end with one that has no "-" behind its code.
- * The traps: a line of the mail that begins with a dot gets another dot, or it
- * might end the mail; and an address with a line end in it would be a command.
+ * Client and server take turns: each command has a reply. Its first digit says
+ * whether to go on, and its last line is the one without a "-" behind the code.
+ * A line of the mail that begins with a dot gets one more dot, or it could end
+ * the mail. An address with a line end in it could be one more command.
+ *
+ * When the whole mail is sent and no reply comes, nobody here knows whether it
+ * has arrived. So the client waits long, 10 minutes, and does not send it again.
+ * --from is one address, and --to one of several: --to a@b.test --to c@d.test.
  *
  *     $ tsx tcp/smtp-server.ts
  *     The SMTP server is ready on 127.0.0.1:2525
@@ -16,94 +20,129 @@
  *     250 printed
  */
 import { connect, isIPv6 } from "node:net";
+import { buffer } from "node:stream/consumers";
 import { config } from "../shared/config.ts";
 
 const { host, port, from, to } = config("smtp", {
   from: "ada@example.test",
   to: ["bob@example.test"],
 });
-const server = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
-const cut = `${server} cut the connection before the reply was whole: try again`;
-const trouble: Record<string, string> = {
-  ETIMEDOUT: `no reply from ${server} within 10 s: try again`,
-  ECONNREFUSED: `nothing answers on ${server}: start tsx tcp/smtp-server.ts there`,
-  ECONNRESET: cut,
-  EPIPE: cut,
-  EPROTO: `${server} does not speak SMTP: try another host or port`,
-};
-// RFC 5321, 4.5.3.1; and nothing that could end the address or its command.
-const wrong = [from, ...to].find(
-  (address) => !/^[!-;=?-~]{1,64}@[!-;=?-~]{1,255}$/.test(address),
-);
-if (wrong !== undefined) {
-  console.error(
-    `${JSON.stringify(wrong)} is no address: give one like ada@example.test`,
-  );
+const { stdin, stderr } = process;
+
+const address = /^[!-;=?-~]{1,64}@[!-;=?-~]{1,255}$/; // no space, no < and >
+const lineEnd = /\r\n|\r|\n/;
+const beyondAscii = /[\x80-\xff]/;
+const eightBitOffer = /^250[ -]8BITMIME *$/im;
+const replyLine = /^[2-5]\d\d([ -]|$)/;
+const control = /[\0-\x08\x0a-\x1f\x7f-\x9f]/g; // all but the tab
+const direction = /[\u202a-\u202e\u2066-\u2069]/g; // they turn text around
+
+for (const text of [from, ...to]) {
+  if (address.test(text)) continue;
+  console.error(`${JSON.stringify(text)} is no address like ada@example.test`);
   process.exit(2);
 }
-process.stdout.on("error", () => process.exit(1)); // as in: client | head -1
 
-if (process.stdin.isTTY && process.stderr.isTTY)
+if (stdin.isTTY && stderr.isTTY)
   console.error("The mail, and Ctrl-D at its end:");
-const chunks: Buffer[] = [];
-for await (const chunk of process.stdin) chunks.push(chunk);
-// A character for each byte, so that all bytes stay what they are.
-let mail = Buffer.concat(chunks).toString("latin1");
-mail = mail.replace(/\r\n|\r|\n/g, "\r\n").replace(/(?<!\r\n|^)$/, "\r\n");
-mail = mail.replace(/(?<=\r\n|^)\./g, ".."); // RFC 5321, 4.5.2
+// A character for each byte, so that every byte stays what it is.
+const text = (await buffer(stdin)).toString("latin1");
+const lines = text.split(lineEnd);
+if (lines.at(-1) === "") lines.pop(); // what follows the last line end
+let mail = "";
+for (const line of lines) {
+  if (line.startsWith(".")) mail += ".";
+  mail += `${line}\r\n`;
+}
+const eightBit = beyondAscii.test(mail);
 
+let stage: "before the mail" | "in doubt" | "after the mail" =
+  "before the mail";
 const connection = connect(port, host);
-connection.setTimeout(10_000, () => connection.destroy(new Error("ETIMEDOUT")));
-const heard = replies();
-try {
-  await say("", "2"); // the server speaks first
-  const name = connection.localAddress!;
-  const here = isIPv6(name) ? `[IPv6:${name}]` : `[${name}]`;
-  let extensions = await say(`EHLO ${here}\r\n`, "25");
-  if (extensions.startsWith("5"))
-    extensions = await say(`HELO ${here}\r\n`, "2");
-  const eight = /[\x80-\xff]/.test(mail);
-  if (eight && !/^250[ -]8BITMIME\s*$/im.test(extensions))
-    throw new Error(`${server} takes plain ASCII only`, { cause: "refused" });
-  await say(`MAIL FROM:<${from}>${eight ? " BODY=8BITMIME" : ""}\r\n`, "2");
-  for (const address of to) await say(`RCPT TO:<${address}>\r\n`, "2");
-  await say("DATA\r\n", "3");
-  console.log(await say(`${mail}.\r\n`, "2"));
-} catch (error) {
-  const { message, code = message, cause } = error as NodeJS.ErrnoException;
-  const other = `cannot reach ${server} (${code}): try another host or port`;
-  console.error(cause ? message : (trouble[code] ?? other));
-  process.exitCode = 1;
-}
-// The mail is taken or it is not, whatever comes of this.
-if (connection.writable) await say("QUIT\r\n", "2").catch(() => {});
-connection.destroy();
+connection.on("error", (error) => {
+  if (stage === "before the mail") throw error;
+  fail("cut the connection before the reply was complete");
+});
+const replies = readReplies();
 
-/** Says something, and hears the reply. Fails unless that begins as it should. */
-async function say(text: string, good: string) {
-  connection.write(text, "latin1");
-  const { value: reply } = await heard.next();
-  if (!reply) throw new Error("ECONNRESET");
-  if (!good.includes(reply[0]!)) throw new Error(reply, { cause: "refused" });
-  return reply;
+await hear("the connection", "2"); // the server speaks first
+const local = connection.localAddress!.split("%", 1)[0]!; // without eth0
+const name = isIPv6(local) ? `[IPv6:${local}]` : `[${local}]`;
+let offers = await say(`EHLO ${name}`, "25");
+if (offers.startsWith("5")) offers = await say(`HELO ${name}`, "2");
+if (eightBit && !eightBitOffer.test(offers)) {
+  console.error(`${host}:${port} takes plain ASCII only`);
+  await leave(1);
+}
+await say(`MAIL FROM:<${from}>${eightBit ? " BODY=8BITMIME" : ""}`, "2");
+for (const address of to) await say(`RCPT TO:<${address}>`, "2");
+await say("DATA", "3");
+stage = "in doubt";
+connection.write(`${mail}.\r\n`, "latin1");
+console.log(await hear("the mail", "2", 10));
+await leave(0);
+
+/** Says a command, and returns the reply. */
+function say(command: string, good: string): Promise<string> {
+  connection.write(`${command}\r\n`, "latin1");
+  return hear(command, good);
 }
 
-/** The replies, each as its lines, and no longer than it may be. */
-async function* replies() {
+/** The next reply. The program ends if it does not begin as it should. */
+async function hear(what: string, good: string, minutes = 5): Promise<string> {
+  const late = setTimeout(() => {
+    console.error(`waiting for ${host}:${port} to answer ${what}`);
+  }, 10_000);
+  const limit = setTimeout(() => {
+    fail(`has not answered ${what} for ${minutes} minutes`);
+  }, minutes * 60_000);
+  const { value: reply } = await replies.next();
+  clearTimeout(late);
+  clearTimeout(limit);
+  if (!reply) return fail("cut the connection before the reply was complete");
+  if (good.includes(reply.charAt(0))) return reply;
+  const said = reply.replaceAll("\n", " ");
+  console.error(`${host}:${port} refuses ${what}: ${said}`);
+  return leave(1);
+}
+
+/** Cuts the stream into replies: several lines with one code. */
+async function* readReplies(): AsyncGenerator<string, undefined> {
   let rest = "";
   let reply: string[] = [];
   for await (const chunk of connection.setEncoding("utf8")) {
     const lines = `${rest}${chunk}`.split("\n");
     rest = lines.pop()!;
     for (const line of lines) {
-      // What came from the network must not steer the terminal.
-      reply.push(line.replace(/(?!\t)\p{Cc}/gu, ""));
-      if (!/^[2-5]\d\d([ -]|\s*$)/.test(line)) throw new Error("EPROTO");
-      if (!reply[0]!.startsWith(line.slice(0, 3))) throw new Error("EPROTO");
-      if (line[3] === "-") continue;
+      const text = line.replaceAll(control, "").replaceAll(direction, "");
+      reply.push(text);
+      const first = reply[0]!.slice(0, 3);
+      if (!replyLine.test(text) || !text.startsWith(first))
+        fail("does not speak SMTP", "try another host or port");
+      if (text.charAt(3) === "-") continue;
       yield reply.join("\n");
       reply = [];
     }
-    if (rest.length > 2000 || reply.length > 1000) throw new Error("EPROTO");
+    if (rest.length > 2000 || reply.length > 1000)
+      fail("does not speak SMTP", "try another host or port");
   }
+}
+
+/** Ends the session and the program. Whatever follows, the mail has its reply. */
+async function leave(status: number): Promise<never> {
+  stage = "after the mail";
+  process.exitCode = status;
+  setTimeout(() => process.exit(), 10_000);
+  connection.write("QUIT\r\n");
+  await replies.next();
+  return process.exit();
+}
+
+function fail(what: string, advice = "try again"): never {
+  if (stage === "after the mail") process.exit();
+  const doubt = "it may have the mail all the same";
+  console.error(
+    `${host}:${port} ${what}: ${stage === "in doubt" ? doubt : advice}`,
+  );
+  return process.exit(1);
 }
