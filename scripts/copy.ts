@@ -8,7 +8,7 @@
  *     npm run copy udp/echo ../my-project -- --js
  */
 import { transformSync } from "@swc/wasm-typescript";
-import { parseExpressionAt } from "acorn";
+import { parse, parseExpressionAt } from "acorn";
 import type { CallExpression, Identifier, Literal } from "acorn";
 import type { ObjectExpression, Property } from "acorn";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -118,7 +118,7 @@ function withParseArgs(source: string): string {
     return `${name}: { type: "string", ${multiple} default: ${text} }`;
   });
   const others = names.filter((n) => n && n !== "words" && !isNumber(n));
-  const parsed = [
+  const lines = [
     `const { values${words ? ", positionals: words" : ""} } = parseArgs({`,
     words ? "allowPositionals: true," : "",
     // Prettier keeps one option a line where the first one has its own.
@@ -127,7 +127,7 @@ function withParseArgs(source: string): string {
     ...names.filter(isNumber).map((n) => `const ${n} = Number(values.${n});`),
   ].join("\n");
   return source
-    .replace(statement, () => parsed)
+    .replace(statement, () => lines)
     .replace(
       /^import \{ config \}.*$/m,
       'import { parseArgs } from "node:util";',
@@ -148,13 +148,32 @@ function endingIn(folder: string): string {
   for (let at = folder; ; at = path.dirname(at)) {
     const file = path.join(at, "package.json");
     if (existsSync(file)) {
-      const { type } = JSON.parse(readFileSync(file, "utf8"));
+      const { type } = parsed(file);
       return type === "module" ? `.${ending}` : `.m${ending}`;
     }
     if (at === path.dirname(at)) break;
   }
-  const awaits = chosen.some(({ source }) => /^\w.*\bawait\b/m.test(source));
+  const awaits = chosen.some(({ source }) => awaitsAtTop(source));
   return js || !awaits ? `.${ending}` : `.m${ending}`;
+}
+
+/** Whether a source has an `await` outside of functions, as ES2021 has not. */
+function awaitsAtTop(source: string): boolean {
+  const { code } = transformSync(source, { mode: "strip-only" });
+  try {
+    parse(code, { ecmaVersion: 2021, sourceType: "module" });
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+function parsed(file: string) {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new Error(`${relative(file)}: ${(error as Error).message}`);
+  }
 }
 
 /** An example's service and transport, "udp/echo". */

@@ -1,12 +1,13 @@
 /**
  * Copies of the examples, and how to play the transcripts in their headers.
  */
-import { cpSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import * as assert from "uvu/assert";
 import type { ProcessOutput } from "zx";
-import { root, run } from "../scripts/processes.ts";
-import { headerOf, headers, play, withPorts } from "../scripts/transcript.ts";
+import { examples } from "../scripts/examples.ts";
+import { run } from "../scripts/processes.ts";
+import { headerOf, play, withPorts } from "../scripts/transcript.ts";
 import { node, temporaryFolder } from "./harness.ts";
 
 /**
@@ -17,12 +18,9 @@ import { node, temporaryFolder } from "./harness.ts";
  */
 export async function copyAll(options = ""): Promise<(name: string) => string> {
   const copies = temporaryFolder();
-  const pairs = (await headers()).map(({ name }) => {
-    const [, service] = /\bconfig\(\s*"(\w+)"/.exec(
-      readFileSync(join(root, name), "utf8"),
-    )!;
-    return `${dirname(name)}/${service}`;
-  });
+  const pairs = (await examples()).map(
+    ({ file, service }) => `${dirname(file)}/${service}`,
+  );
   await Promise.all(
     [...new Set(pairs)].map(async (pair) => {
       const to = join(copies, dirname(pair));

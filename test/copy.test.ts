@@ -12,7 +12,8 @@ const examples = await headers();
 const ts = await copyAll();
 const js = await copyAll("--js");
 
-for (const { name } of examples)
+// The transcript of the UDP relay shows an error. A copy's errors are Node's own.
+for (const { name } of examples.filter((e) => e.name !== "udp/relay.ts"))
   check(`a copy of ${name} in JavaScript does as it says`, async () => {
     assert.equal(await playCopy(js(name), (file) => `node ${file}`), []);
   });
@@ -86,7 +87,11 @@ check("a copy in JavaScript has all but the types", async () => {
     const source = fs.readFileSync(join(root, name), "utf8");
     const copied = fs.readFileSync(js(name), "utf8");
     const comments = (text: string) => text.match(/ \/\/ .*$|\/\*\* /gm);
-    assert.equal(comments(copied), comments(source));
+    const code = source
+      .replaceAll(/^type .*$/gm, "")
+      .replaceAll(/^interface .*?^\}/gms, "");
+    for (const comment of comments(code) ?? [])
+      assert.ok(copied.includes(comment), `${name}: ${comment}`);
     // What Node of the day can do stays as it is.
     for (const word of ["await ", "?.", "??", "`"])
       assert.is(copied.split(word).length, source.split(word).length, name);
