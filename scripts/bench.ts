@@ -1,510 +1,299 @@
 /**
- * Tells what each server costs on this machine, side by side with what one
- * would use instead: the notes' Python programs, Python's asyncio or a loop in
- * Python, socat, and the same files under the other runtimes that are found.
+ * Measures the servers under each runtime that is found, side by side with what
+ * Python, Go and socat do.
  *
  *     npm run bench
  *     npm run bench -- --quick
  *     npm run bench -- --only udp --json figures.json
  *     npm run bench -- --only "tcp/echo-server.ts: 50" --with "node mine.js"
  *
- * --quick takes under half a minute: just tsx and Python, and briefly. --only
- * takes the figures that have that in their names. --with measures one more
- * command, which prints "ready on 127.0.0.1:PORT". A wrong byte is a failure.
+ * --quick measures briefly, and just tsx and Python. --only takes the figures
+ * that have that in their names. --with measures one more command, which prints
+ * "ready on 127.0.0.1:PORT". A wrong byte is a failure.
  *
- * Rounds go from one candidate to the next, so that a machine that slows down
- * slows all of them. The server's processor time holds even where the load
- * generator was the slower side.
+ * The HTTP server is measured by wrk; its bound is node:http with such an answer.
  */
-import { execFileSync, fork } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { which } from "zx";
 import { runtimes } from "../test/runtimes.ts";
 import { commandLine, mistake } from "./command-line.ts";
-import type { Job, Order, Report } from "./load.ts";
-import { type Program, readyLine, run, start } from "./processes.ts";
+import * as load from "./load.ts";
+import { type Program, run, start } from "./processes.ts";
 
-/** A command that serves, and the figures that it can be measured by. */
-interface Candidate {
+/** What a round told; `server` is the server's processor time in seconds. */
+type Round = load.Report & { server: number };
+type Value = (round: Round) => number;
+type Clients = (to: load.Target) => Promise<load.Run>;
+
+/** Its values by their units. Without clients, each round starts a server. */
+type Figure = [name: string, values: Record<string, Value>, clients?: Clients];
+
+/** A command that serves, and what is known once it does. */
+interface Candidate extends load.Target {
   name: string;
   command: string;
-  can: RegExp;
+  program?: Program;
+  run?: load.Run;
+  rounds: Round[];
+  failed: boolean;
 }
 
-/** What one round told: the generator's report, and this of the server. */
-interface Round extends Report {
-  /** Its processor time in seconds, and its memory in bytes. */
-  server: number;
-  memory: number;
-  /** How much of that is new, and the seconds from start to first reply. */
-  more: number;
-  started: number;
-}
-
-/** What is measured, and the values that are told of a round. */
-interface Figure {
-  name: string;
-  job: Pick<Job, "kind" | "many">;
-  /** Each: what it is, its unit, and how it comes from a round. */
-  values: [what: string, unit: string, of: (round: Round) => number][];
-  /** For what the server's processor time is told, how many of `done`. */
-  per?: [unit: string, done: number];
-  /** Less is better. */
-  less?: boolean;
-  /** So many rounds, each with a server that has just been started. */
-  fresh?: number;
-}
-
-const {
-  quick,
-  only,
-  json,
-  with: extra,
-} = commandLine({
+const given = commandLine({
   options: {
-    quick: { type: "boolean", default: !!process.env.npm_config_quick },
+    quick: { type: "boolean", default: false },
     only: { type: "string", default: "" },
     json: { type: "string" },
     with: { type: "string", multiple: true, default: [] },
   },
 }).values;
-const ms = quick ? 30 : 250;
-const rounds = quick ? 2 : 3;
-const idle = quick ? 1000 : 10_000;
-const begin = performance.now();
+const { quick, only, json } = given;
+const ms = quick ? 30 : 120;
+const rounds = quick ? 2 : 5;
+const starts = quick ? 1 : 3;
+const members = quick ? 100 : 1000;
+const files = Number((await run("ulimit -Hn")).stdout) || Infinity;
+const idle = Math.min(quick ? 1000 : 10_000, files - 100);
 
-const trip = (kind: Job["kind"]): Figure => ({
-  name: "round trip of one client",
-  job: { kind, many: 1 },
-  values: [
-    ["p50", "µs", ({ p50 }) => p50],
-    ["p99", "µs", ({ p99 }) => p99],
-  ],
-  per: ["request", 1],
-  less: true,
-});
-const rate = (
-  name: string,
-  kind: Job["kind"],
-  many: number,
-  unit: string,
-  done = 1,
-): Figure => ({
-  name,
-  job: { kind, many },
-  values: [["", `${unit}/s`, (round) => round.done / done / round.seconds]],
-  per: [unit, done],
-});
-const message = (kind: Job["kind"], many: number): Figure => ({
-  name: `until all of ${thousands(many)} members have a message`,
-  job: { kind, many },
-  values: [["", "µs", ({ p50 }) => p50]],
-  per: ["message", 1],
-  less: true,
-});
-const fresh = (
-  name: string,
-  job: Figure["job"],
-  fresh: number,
-  ...values: Figure["values"]
-): Figure => ({ name, job, values, less: true, fresh });
-const starting = (kind: Job["kind"]) =>
-  fresh("from start to first reply", { kind, many: 0 }, quick ? 1 : 3, [
-    "",
-    "ms",
-    ({ started }) => started * 1e3,
-  ]);
-
+const half = ({ times }: Round) => part(0.5, times);
+const time = { ms: half, "ms, p99": ({ times }: Round) => part(0.99, times) };
+const rate = ({ done, seconds }: Round) => done / seconds;
+const megabytes = (round: Round) => rate(round) * 65536e-6;
+const done = ({ done }: Round) => done;
 const udp: Figure[] = [
-  trip("datagrams"),
-  rate("64 under way", "datagrams", 64, "datagram"),
-  {
-    name: "a burst of 3,000",
-    job: { kind: "datagrams", many: 3000 },
-    values: [["answered", "datagrams", ({ done }) => done]],
-  },
-  starting("datagrams"),
+  ["start to first reply", { ms: half }],
+  ["round trip", time, (to) => load.datagrams(to, 1)],
+  ["64 under way", { "datagrams/s": rate }, (to) => load.datagrams(to, 1, 64)],
+  ["burst of 3,000", { answered: done }, (to) => load.datagrams(to, 50, 60)],
 ];
+const stream = (to: load.Target) => load.requests(to, 1, 16, 65536);
 const tcp: Figure[] = [
-  trip("requests"),
-  rate("50 connections", "requests", 50, "request"),
-  rate("1,000 connections", "requests", 1000, "request"),
-  rate("one connection per sentence", "sentences", 1, "connection"),
-  rate("one long stream", "stream", 1, "MB", 1e6),
-  starting("sentences"),
-  fresh(
-    `${thousands(idle)} idle connections`,
-    { kind: "requests", many: idle },
-    1,
-    ["memory", "MB", ({ memory }) => memory / 1e6],
-    ["each", "KB", ({ more }) => more / idle / 1e3],
-  ),
-  fresh("memory behind a sleeping reader", { kind: "sleeper", many: 1 }, 1, [
-    "",
-    "MB",
-    ({ more }) => more / 1e6,
-  ]),
+  ["start to first reply", { ms: half }],
+  [`${idle} idle connections`, { MB: done }],
+  ["round trip", time, (to) => load.requests(to, 1)],
+  ["50 connections", { "requests/s": rate }, (to) => load.requests(to, 50)],
+  ["one connection per sentence", { "sentences/s": rate }, load.sentences],
+  ["long stream", { "MB/s": megabytes }, stream],
 ];
+const chat = (to: load.Target) => load.chat(to, members);
 const servers: Record<string, Figure[]> = {
   "udp/server.ts": udp,
   "udp/echo-server.ts": udp,
   "tcp/server.ts": tcp,
   "tcp/echo-server.ts": tcp,
-  "udp/chat-server.ts": [message("udpChat", 100)],
-  "tcp/chat-server.ts": [100, ...(quick ? [] : [1000])].map((many) =>
-    message("chat", many),
-  ),
+  "tcp/chat-server.ts": [[`${members} members`, { ms: half }, chat]],
+  "tcp/http-server.ts": [["wrk", { "requests/s": rate }, load.wrk]],
 };
 
-// Who waits for a reader takes seconds to be measured.
-const all = quick ? /^(?!.*sleeping)/ : /^/;
-const notOnceEach = /sentence|start/; // the notes' TCP server answers once
-const oneByOne = quick
-  ? /trip|sentence|stream|start/
-  : /trip|sentence|stream|start|sleeping/;
-// socat makes a process for each, and can lock up on a stream.
-const fewOnly = /trip|^50|start/;
-const socat = "socat -d -d TCP4-LISTEN:0,bind=127.0.0.1,backlog=128,fork PIPE";
-const notes = (name: string) => `python3 test/notes/${name}.py`;
-const python = (words: string) => `python3 scripts/echo.py ${words}`;
-
-/** What else serves the same. socat's UDP cannot tell datagrams apart. */
-const others: Record<string, [string, string, RegExp][]> = {
-  "udp/server.ts": [["notes", notes("uppercase_udp_server"), all]],
-  "udp/echo-server.ts": [["loop", python("datagrams"), all]],
-  "tcp/server.ts": [
-    ["notes", notes("uppercase_tcp_server"), notOnceEach],
-    ["asyncio", python("asyncio upper"), all],
-    ["loop", python("loop upper"), oneByOne],
-  ],
-  "tcp/echo-server.ts": [
-    ["asyncio", python("asyncio"), all],
-    ["loop", python("loop"), oneByOne],
-    ...(quick
-      ? []
-      : ([["socat", socat, fewOnly]] as [[string, string, RegExp]])),
-  ],
-};
-
-/** All commands found that do what a server does; ours under tsx comes first. */
-function candidates(file: string): Candidate[] {
-  const ours = runtimes
-    .slice(0, quick ? 1 : undefined)
-    .map(({ start }) => `${start(file)} --port 0`)
-    .map((command) => ({ name: command.split(" ")[0]!, command, can: /^/ }));
-  const more = extra.map((command, i) => {
-    return { name: `with ${i + 1}`, command, can: /^/ };
-  });
-  const theirs = (others[file] ?? [])
-    .map(([name, command, can]) => ({ name, command, can }))
-    .filter(({ command }) =>
-      which.sync(command.split(" ")[0]!, { nothrow: true }),
-    );
-  return [...ours, ...more, ...theirs];
-}
-
-/** Starts a server, with as many open files as may be; waits until ready. */
-async function serve({ command }: Candidate) {
-  const limit = 'ulimit -n "$(ulimit -Hn)" 2>/dev/null';
-  const program = start(`${limit}; exec ${command}`, { limit: 900_000 });
-  const line = RegExp(`${readyLine.source}|listening on .*:(?<itsPort>\\d+)$`);
-  const { port, itsPort } = (await program.line(line)).groups!;
-  return { program, port: Number(port ?? itsPort) };
-}
-
-/** What a program's processes have used: processor seconds, bytes of memory. */
-function usage({ pid }: Program) {
-  // Linux tells hundredths of a second only here; ended children are included.
-  const ticks = (id: string) => {
-    const stat = readFileSync(`/proc/${id}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return Number(fields[2]) === pid ? fields.slice(11, 15).map(Number) : [];
-  };
-  let cpu = 0;
-  let memory = 0;
-  const ps = ["-A", "-o", "pgid=,pid=,rss=,time="];
-  for (const row of execFileSync("ps", ps, { encoding: "utf8" }).split("\n")) {
-    const [group, id = "", rss, time = ""] = row.trim().split(/\s+/);
-    if (Number(group) !== pid) continue;
-    memory += Number(rss) * 1024;
-    if (process.platform === "linux")
-      for (const tick of ticks(id)) cpu += tick / 100;
-    else cpu += time.split(":").reduce((sum, part) => sum * 60 + +part, 0);
-  }
-  return { cpu, memory };
-}
-
-/** Starts a load generator. Out: how to tell it what to do, and its end. */
-function generator() {
-  const { execArgv } = process;
-  const load = fork(new URL("load.ts", import.meta.url), { execArgv });
-  const ask = (order: Order) =>
-    new Promise<Report>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new Error("no reply within 30 s"));
-      }, 30_000);
-      load.removeAllListeners("message").once("message", (report: Report) => {
-        clearTimeout(timer);
-        if (report.error) reject(new Error(report.error));
-        else resolve(report);
-      });
-      load.send(order);
-    });
-  return { ask, end: () => load.kill("SIGKILL") };
-}
-
-const plan = Object.entries(servers).flatMap(([file, figures]) => {
-  const list = figures.filter(({ name }) => `${file}: ${name}`.includes(only));
-  return list.length ? [{ file, list }] : [];
+const all = Object.entries(servers).flatMap(([file, figures]) => {
+  const title = ([name]: Figure) => `${file}: ${name}`;
+  const chosen = figures.filter((figure) => title(figure).includes(only));
+  if (file.includes("http") && !found("wrk")) return [];
+  return chosen.length > 0 ? [{ file, chosen }] : [];
 });
-if (!plan.length) mistake(`no figure has "${only}" in its name`);
-const measured: { file: string; figure: Figure; rows: Map<string, Round[]> }[] =
-  [];
-const remarks = new Set<string>();
+if (all.length === 0) mistake(`no figure has "${only}" in its name`);
+const folder = mkdtempSync(join(tmpdir(), "bench-"));
+process.on("exit", () => rmSync(folder, { recursive: true }));
+const go = join(folder, "echo");
+if (!quick && found("go"))
+  await run(`go build -o ${go} scripts/peers/echo.go`, "", 300_000);
+const system = `${process.platform}, Node ${process.version}`;
+const machine = `${cpus().length} cores, ${cpus()[0]?.model}, ${system}`;
+console.log(`${machine}
+The median of all rounds, the least and the most; ratios: above 1 is better.
+bound: the ratio to the least that a server can do under the same runtime.
+µs: the server's processor time per reply. *: the clients were the slower side.`);
+if (!found("wrk")) console.log("Without wrk, tcp/http-server.ts is left out.");
+
+const measured: unknown[] = [];
 const failures: string[] = [];
-let step = 0;
-const steps = plan.reduce((sum, { file, list }) => {
-  const times = list.map(({ name, fresh }) => {
-    const able = candidates(file).filter(({ can }) => can.test(name));
-    return able.length * (fresh ?? rounds + 1);
-  });
-  return times.reduce((sum, count) => sum + count, sum);
-}, 0);
-
-for (const { file, list } of plan) {
-  const lasting = list.filter(({ fresh }) => !fresh);
-  if (lasting.length) await measureLasting(file, lasting);
-  for (const figure of list.filter(({ fresh }) => fresh))
-    await measureFresh(file, figure);
+for (const { file, chosen } of all) {
+  const found = candidates(file);
+  for (const figure of chosen)
+    await measure(`${file}: ${figure[0]}`, figure, found);
+  for (const { program } of found) await program?.stop("SIGKILL");
 }
-progress("");
-const told = tables();
-print();
-if (json) {
-  const figures = { machine: machine(), figures: told, failures };
-  writeFileSync(json, `${JSON.stringify(figures, null, 2)}\n`);
-}
+if (json) writeFileSync(json, JSON.stringify({ machine, measured, failures }));
 for (const failure of failures) console.error(`FAILED: ${failure}`);
-process.exit(failures.length ? 1 : 0);
+process.exit(failures.length > 0 ? 1 : 0);
 
-/** Measures the figures for which all servers are started just once. */
-async function measureLasting(file: string, figures: Figure[]) {
-  const serving = candidates(file).map(async (candidate) => {
-    const served = await serve(candidate);
-    return { ...served, ...generator(), ...candidate, failed: false };
-  });
-  const settled = await Promise.allSettled(serving);
-  for (const [i, one] of settled.entries())
-    if (one.status === "rejected")
-      fail(file, figures[0]!, candidates(file)[i]!.name, one.reason);
-  const up = settled.flatMap((one) => ("value" in one ? [one.value] : []));
-  for (const figure of figures) {
-    const rows = table(file, figure);
-    const each = async (
-      work: (one: (typeof up)[number]) => Promise<unknown>,
-    ) => {
-      for (const one of up) {
-        if (one.failed || !one.can.test(figure.name)) continue;
-        try {
-          await work(one);
-        } catch (error) {
-          one.failed = true;
-          fail(file, figure, one.name, error);
-        }
-      }
-    };
-    await each(({ ask, port }) => ask(prepare(file, port, figure.job)));
-    // In a first round, which does not count, all warm up.
-    for (let round = 0; round <= rounds; round++)
-      await each(async ({ name, program, ask }) => {
-        progress(`${file}: ${figure.name}, ${name}`);
-        const { cpu } = usage(program);
-        // A burst is not repeated.
-        const report = await ask({ run: figure.per ? ms : 0 });
-        if (!report.done) throw new Error("nothing came back");
-        const server = usage(program).cpu - cpu;
-        const row = { ...report, server, memory: 0, more: 0, started: 0 };
-        if (round) rows.set(name, [...(rows.get(name) ?? []), row]);
-      });
-    await each(({ ask }) => ask("end"));
-  }
-  for (const { end, program } of up) {
-    end();
-    await program.stop("SIGKILL");
-  }
+function found(tool: string) {
+  return which.sync(tool, { nothrow: true }) !== null;
 }
 
-/** Measures a figure that wants a server that has just been started. */
-async function measureFresh(file: string, figure: Figure) {
-  const rows = table(file, figure);
-  const { job, fresh = 1 } = figure;
-  const files = Number((await run("ulimit -Hn")).stdout) || Infinity;
-  if (job.many + 100 > files)
-    return remarks.add(
-      `${file}: ${figure.name}: skipped, ulimit -n allows ${thousands(files)} files`,
-    );
-  const kind = file.startsWith("udp/") ? "datagrams" : "sentences";
-  const { ask, end } = generator();
-  await ask("end"); // it has started
-  for (let round = 0; round < fresh; round++)
-    for (const candidate of candidates(file)) {
-      if (!candidate.can.test(figure.name)) continue;
-      progress(`${file}: ${figure.name}, ${candidate.name}`);
-      const began = performance.now();
-      const served = await serve(candidate).catch((error) => {
-        fail(file, figure, candidate.name, error);
-      });
-      if (!served) continue;
-      const { program, port } = served;
-      const reply = async () => {
-        await ask(prepare(file, port, { kind, many: 1 }));
-        return ask({ run: 0 });
-      };
-      try {
-        let report = await reply();
-        const started = (performance.now() - began) / 1e3;
-        const before = usage(program).memory;
-        if (job.many) {
-          await ask(prepare(file, port, job));
-          if (job.kind === "sleeper") await ask({ run: 0 });
-          // When one more is served, all of the others are.
-          else report = await reply();
-          await sleep(quick ? 100 : 300);
-        }
-        const { memory } = usage(program);
-        const more = Math.max(0, memory - before);
-        const row = { ...report, server: 0, memory, more, started };
-        rows.set(candidate.name, [...(rows.get(candidate.name) ?? []), row]);
-      } catch (error) {
-        fail(file, figure, candidate.name, error);
-      }
-      await ask("end").catch(() => {});
-      await program.stop("SIGKILL");
-    }
-  end();
+/** The value that so great a share of the values does not exceed. */
+function part(share: number, values: number[]) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length * share)]!;
 }
 
-/** The order to prepare a job. */
-function prepare(file: string, port: number, job: Figure["job"]): Order {
+/** What is found that does what a server does; ours comes first. */
+function candidates(file: string) {
+  const list: Candidate[] = [];
   const capitals = file.endsWith("/server.ts");
-  return { prepare: { ...job, port, capitals } };
-}
-
-/** A new table for what is measured. */
-function table(file: string, figure: Figure) {
-  const rows = new Map<string, Round[]>();
-  measured.push({ file, figure, rows });
-  return rows;
-}
-
-function fail(file: string, { name }: Figure, who: string, error: unknown) {
-  failures.push(`${file}: ${name}, ${who}: ${(error as Error).message}`);
-}
-
-/** A bar on a terminal; without a text, it is gone. */
-function progress(text: string) {
-  if (!process.stderr.isTTY) return;
-  const bar = "█".repeat((20 * step++) / steps).padEnd(20, "░");
-  process.stderr.write(`\r\x1b[K${text && `${bar} ${text}`.slice(0, 79)}`);
-}
-
-/**
- * What all rounds together tell: medians, the least and the most; processor
- * time in µs for each request; ratios to one candidate, more being better.
- */
-function tables() {
-  return measured.flatMap(({ file, figure, rows }) => {
-    const { name, values, per, less } = figure;
-    const liked = name.includes("stream") ? ["loop"] : [];
-    const against =
-      [...liked, "notes", "asyncio", "loop"].find((one) => rows.has(one)) ??
-      [...rows.keys()][0];
-    return values.map(([what, unit, of], i) => {
-      const results = [...rows].map(([candidate, list]) => {
-        const rounds = list.map(of).sort((a, b) => a - b);
-        const n = rounds.length;
-        const sum = (of: (round: Round) => number) =>
-          list.reduce((sum, round) => sum + of(round), 0);
-        const seconds = sum(({ seconds }) => seconds);
-        const server = sum(({ server }) => server);
-        return {
-          candidate,
-          median: (rounds[(n - 1) >> 1]! + rounds[n >> 1]!) / 2,
-          min: rounds[0]!,
-          max: rounds.at(-1)!,
-          lost: sum(({ lost }) => lost),
-          // Over all rounds, for the clock may tick in hundredths of a second.
-          cpu:
-            per && !i ? (server / sum(({ done }) => done)) * per[1] * 1e6 : 0,
-          loadWasSlower:
-            !!per &&
-            sum(({ cpu }) => cpu) > 0.85 * seconds &&
-            server < 0.75 * seconds,
-        };
-      });
-      const other = results.find(({ candidate }) => candidate === against)!;
-      return {
-        name: [`${file}: ${name}`, what].filter(Boolean).join(", "),
-        unit,
-        against,
-        cpuUnit: per && !i ? `µs/${per[0]}` : undefined,
-        results: results.map((one) => ({
-          ...one,
-          ratio: less ? other.median / one.median : one.median / other.median,
-          cpuRatio: other.cpu / one.cpu,
-        })),
-      };
-    });
-  });
-}
-
-/** Prints all tables, with bars. */
-function print() {
-  const { cores, model, system, node } = machine();
-  console.log(`${cores} cores, ${model}, ${system}, Node ${node}`);
-  console.log(`The median of ${rounds} rounds, the least and the most; ratios: more is better.
-µs/...: the server's processor time. *: the load was the slower side.`);
-  for (const { name, unit, against, cpuUnit, results } of told) {
-    console.log(`\n${name}, ${unit} (1.00 is ${against})`);
-    const right = (text: string, width: number) => text.padStart(width);
-    const most = Math.max(...results.map(({ median }) => median));
-    console.log(
-      `${right("median", 35)}${right("least-most", 17)} ratio${cpuUnit ? `${right(cpuUnit, 14)} ratio` : ""}`,
-    );
-    for (const one of results) {
-      const bar = "█".repeat(Math.round((14 * one.median) / most) || 0);
-      const cells = [
-        `  ${one.candidate.padEnd(9)}${bar.padEnd(14)}`,
-        right(short(one.median), 10),
-        one.loadWasSlower ? "*" : " ",
-        right(`${short(one.min)}-${short(one.max)}`, 16),
-        right(short(one.ratio), 6),
-      ];
-      if (cpuUnit)
-        cells.push(right(short(one.cpu), 14), right(short(one.cpuRatio), 6));
-      if (one.lost && cpuUnit)
-        remarks.add(`${name}: ${one.candidate} lost ${thousands(one.lost)}`);
-      console.log(cells.join(""));
-    }
+  const add = (name: string, command: string) => {
+    const state = { port: 0, capitals, rounds: [], failed: false };
+    const [tool = ""] = command.split(" ");
+    const here = tool === "tsx" || found(tool); // tsx comes with the project
+    if (here) list.push({ name, command, ...state });
+  };
+  const kind = file.includes("http") ? "http" : file.slice(0, 3);
+  const words = capitals ? `${kind} upper` : kind;
+  for (const { start } of quick ? runtimes.slice(0, 1) : runtimes) {
+    const [name = ""] = start(file).split(" ");
+    add(name, `${start(file)} --port 0`);
+    if (file.includes("chat")) continue;
+    add(`${name} bound`, `${start("scripts/peers/bound.ts")} ${words}`);
   }
-  console.log("");
-  for (const remark of remarks) console.log(remark);
-  console.log(`${((performance.now() - begin) / 1e3).toFixed(0)} s`);
+  for (const command of given.with) add(command, command);
+  if (file === "udp/server.ts")
+    add("notes", "python3 test/notes/uppercase_udp_server.py");
+  else if (!/chat|http/.test(file))
+    add("python", `python3 scripts/peers/echo.py ${words}`);
+  if (file.includes("echo")) add("go", `${go} ${kind}`);
+  if (file === "tcp/echo-server.ts" && !quick)
+    add("socat", "socat -d -d TCP4-LISTEN:0,bind=127.0.0.1,fork PIPE");
+  return list;
 }
 
-function machine() {
-  const model = cpus()[0]?.model.trim() ?? "unknown";
-  const cores = availableParallelism();
-  return { cores, model, system: process.platform, node: process.version };
+/** Starts a server that may have as many connections as the system allows. */
+async function serve(one: Candidate) {
+  // Nobody reads the lines that these two print.
+  const logs = /chat|http/.test(one.command);
+  const output = logs ? "> >(head -1; exec cat >/dev/null)" : "";
+  const line = `ulimit -n "$(ulimit -Hn)"; exec ${one.command} ${output}`;
+  one.program = start(line, { limit: 900_000 });
+  const ready = await one.program.line(/(ready|listening) on .*:(\d+)$/);
+  one.port = Number(ready[2]);
+  return one.program;
 }
 
-function thousands(number: number) {
-  return Math.round(number).toLocaleString("en-US");
+/** Measures all candidates in each round, so that they share a slow time. */
+async function measure(title: string, figure: Figure, all: Candidate[]) {
+  const [name, values, clients] = figure;
+  const able = all.filter((one) => {
+    if (one.name === "socat") return name === "long stream";
+    return clients || !one.name.endsWith("bound");
+  });
+  const closeClients = () => {
+    load.closeAll();
+    for (const one of able) delete one.run;
+  };
+  for (const one of able) one.rounds = [];
+  let last = clients ? rounds : starts;
+  if (title.includes("idle")) last = 1;
+  for (let round = 1; round <= last; round++)
+    for (const one of able)
+      try {
+        if (one.failed) continue;
+        const told = clients ? ask(one, name, clients) : begin(one, title);
+        one.rounds.push(await told);
+      } catch (error) {
+        one.failed = true;
+        failures.push(`${title}, ${one.name}: ${(error as Error).message}`);
+        closeClients(); // its replies may still come
+      }
+  closeClients();
+  for (const [unit, value] of Object.entries(values))
+    tell(title, unit, value, able);
+}
+
+/** A round with clients of a server that stays up. */
+async function ask(one: Candidate, figure: string, clients: Clients) {
+  const time = figure.startsWith("burst") ? 0 : ms;
+  const program = one.program ?? (await serve(one));
+  if (!one.run) {
+    one.run = await clients(one);
+    await one.run(time); // warms it up
+  }
+  const before = usage(program);
+  const report = await one.run(time);
+  const server = usage(program).seconds - before.seconds;
+  if (report.done === 0) throw new Error("nothing came back");
+  return { ...report, server };
+}
+
+/** A round with a server of its own: its start, and what idle clients take. */
+async function begin(candidate: Candidate, title: string) {
+  const start = performance.now();
+  const one = { ...candidate };
+  const program = await serve(one);
+  const first = title.startsWith("udp") ? load.datagrams : load.sentences;
+  const askFirst = await first(one, 1);
+  const report = await askFirst(0);
+  const times = [performance.now() - start];
+  if (title.includes("idle")) {
+    await load.requests(one, idle);
+    await sleep(300); // until the server has accepted the last one
+  }
+  const { megabytes } = usage(program);
+  load.closeAll();
+  await program.stop("SIGKILL");
+  return { ...report, times, done: megabytes, cpu: 0, server: NaN };
+}
+
+/** What the processes of a program use: seconds (on Linux), and memory. */
+function usage({ pid }: Program) {
+  const linux = process.platform === "linux";
+  const used = { seconds: linux ? 0 : NaN, megabytes: 0 };
+  const rows = execFileSync("ps", ["-A", "-o", "pgid=,pid=,rss="]);
+  for (const row of `${rows}`.split("\n")) {
+    const [group, id, kilobytes] = row.trim().split(/ +/).map(Number);
+    if (group !== pid) continue;
+    used.megabytes += kilobytes! / 1000;
+    if (!linux) continue;
+    const stat = readFileSync(`/proc/${id}/stat`, "utf8");
+    const [, fields = ""] = stat.split(/\) (?=\w )/); // behind the name
+    const [user, system] = fields.split(" ").slice(11).map(Number);
+    used.seconds += (user! + system!) / 100;
+  }
+  return used;
+}
+
+/** Prints what all rounds told, and keeps it. */
+function tell(title: string, unit: string, value: Value, all: Candidate[]) {
+  const told = all.filter(({ rounds }) => rounds.length > 0);
+  const rows = told.map(({ name, rounds }) => {
+    const sum = (of: "done" | "seconds" | "cpu" | "server") =>
+      rounds.reduce((sum, round) => sum + round[of], 0);
+    const values = rounds.map(value);
+    const median = part(0.5, values);
+    const least = Math.min(...values);
+    const most = Math.max(...values);
+    const us = (sum("server") / sum("done")) * 1e6;
+    const clientsBusy = sum("cpu") > 0.85 * sum("seconds");
+    const serverBusy = sum("server") > 0.75 * sum("seconds");
+    const star = clientsBusy && !serverBusy ? "*" : " ";
+    return { name, median, least, most, us, star };
+  });
+  measured.push({ title, unit, rows });
+  const row = (name: string) => rows.find((row) => row.name === name);
+  const base = row("notes") ?? row("python") ?? rows[0];
+  const less = /^(ms|MB$)/.test(unit); // is better
+  const ratio = (one: number, other?: { median: number }) => {
+    if (!other) return "";
+    return (less ? other.median / one : one / other.median).toFixed(2);
+  };
+  console.log(`\n${title}, ${unit} (1.00 is ${base?.name})`);
+  print("", "median ", "least-most", "ratio", "bound", "µs");
+  for (const { name, median, least, most, us, star } of rows) {
+    const range = `${short(least)}-${short(most)}`;
+    const toBase = ratio(median, base);
+    const toBound = ratio(median, row(`${name} bound`));
+    print(name, short(median) + star, range, toBase, toBound, short(us));
+  }
+}
+
+function print(name: string, ...cells: string[]) {
+  const widths = [12, 18, 7, 7, 7];
+  const right = cells.map((cell, i) => cell.padStart(widths[i]!));
+  console.log(`  ${name.padEnd(13)}${right.join(" ")}`.trimEnd());
 }
 
 function short(value: number) {
-  if (!Number.isFinite(value)) return "-";
-  return value >= 100 ? thousands(value) : value.toFixed(value < 10 ? 2 : 1);
+  if (!Number.isFinite(value)) return "";
+  return value.toLocaleString("en-US", { maximumSignificantDigits: 3 });
 }

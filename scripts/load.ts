@@ -1,9 +1,12 @@
 /**
- * The clients of the benchmark, all in this process. They compare every byte.
+ * The clients of the benchmark. They compare every byte that comes back. One
+ * kind runs at a time, so all of them count in the same variables.
  */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { connect, type OnReadOpts, type Socket } from "node:net";
+import { connect } from "node:net";
+import { createInterface } from "node:readline";
+import { run as command } from "./processes.ts";
 
 /** A server on 127.0.0.1, and whether it answers in capitals. */
 export interface Target {
@@ -11,190 +14,194 @@ export interface Target {
   capitals: boolean;
 }
 
-/** Clients that are ready to run, again and again. */
-export interface Load {
-  /** How many replies (or MB) have come, and the seconds that each took. */
+/** What a run brought: replies, their times in ms, processor time in seconds. */
+export interface Report {
   done: number;
+  lost: number;
   times: number[];
-  /** Whether to begin something new, and what to call at the end. */
-  running: boolean;
-  finish: () => void;
-  fail: (error: Error) => void;
-  begin: () => void;
-  close: () => void;
+  seconds: number;
+  cpu: number;
 }
+
+/** Lets clients work for so many milliseconds; for 0, each sends just once. */
+export type Run = (ms: number) => Promise<Report>;
 
 const host = "127.0.0.1";
-const buffer = Buffer.alloc(65536); // all that is read over TCP is read here
+const buffer = Buffer.alloc(65536); // all that comes over TCP is read here
+const opened: (() => void)[] = []; // and how to close it
+let running = false; // whether to send again after a reply
+let waiting = 0; // for so many replies
+let sent = 0; // when the last message was
+let heard = 0; // when the last reply came
+let times: number[] = [];
+let finish = () => {};
+let fail = (_message: string) => {};
 
-function newLoad(): Load {
-  const nothing = () => {};
-  const calls = { finish: nothing, fail: nothing, begin: nothing };
-  return { done: 0, times: [], running: false, ...calls, close: nothing };
+/** Closes all clients. */
+export function closeAll(): void {
+  for (const close of opened.splice(0)) close();
 }
 
-/**
- * Runs clients until all is done that they have begun within a time.
- *
- * @param load the clients
- * @param ms the time; after 0, each has begun once
- * @returns the seconds that it took
- */
-export async function run(load: Load, ms: number): Promise<number> {
-  const start = performance.now();
-  load.done = 0;
-  load.times = [];
-  load.running = ms > 0;
-  const stop = setTimeout(() => (load.running = false), ms);
-  const late = new Error("no reply within 10 s");
-  const limit = setTimeout(() => load.fail(late), ms + 10_000);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      load.finish = resolve;
-      load.fail = reject;
-      load.begin();
+/** Makes clients. Each is a function that sends, and has messages under way. */
+async function clients(
+  many: number,
+  underWay: number,
+  client: (i: number) => Promise<() => void>,
+): Promise<Run> {
+  const sends: (() => void)[] = [];
+  while (sends.length < many) sends.push(await client(sends.length));
+  return async (ms) => {
+    const start = performance.now();
+    const before = process.cpuUsage();
+    const ended = new Promise<void>((resolve, reject) => {
+      finish = resolve;
+      fail = (message) => reject(new Error(message));
     });
-  } finally {
-    clearTimeout(stop);
-    clearTimeout(limit);
-  }
-  return (performance.now() - start) / 1e3;
+    times = [];
+    heard = start;
+    waiting = many * underWay;
+    running = ms > 0;
+    const clock = setInterval(() => {
+      const now = performance.now();
+      const silence = now - heard;
+      if (now > start + ms) running = false;
+      if (silence > 300 && times.length > 0) finish(); // the rest is lost
+      if (silence > 10_000) fail("no reply within 10 s");
+    }, 10);
+    for (let i = 0; i < underWay; i++) for (const send of sends) send();
+    await ended.finally(() => clearInterval(clock));
+    const { user, system } = process.cpuUsage(before);
+    const cpu = (user + system) / 1e6;
+    const seconds = (heard - start) / 1e3;
+    return { done: times.length, lost: waiting, times, seconds, cpu };
+  };
+}
+
+/** A reply is whole: the next message is sent, or this was the last one. */
+function replied(send: () => void) {
+  heard = performance.now();
+  times.push(heard - sent);
+  if (running) return send();
+  waiting--;
+  if (waiting === 0) finish();
 }
 
 /** What a server sends back. */
-function answer(text: string | Buffer, { capitals }: Target) {
-  return Buffer.from(capitals ? `${text}`.toUpperCase() : text);
+function answer(text: Buffer, { capitals }: Target) {
+  return capitals ? Buffer.from(`${text}`.toUpperCase()) : text;
 }
 
-/** Compares what comes with a reply, again and again; tells when it is whole. */
-function comparing(load: Load, reply: Buffer, whole: () => void) {
+/** Opens a connection, and tells each time that a whole reply has come. */
+function open({ port }: Target, reply: Buffer, whole: () => void) {
+  const twice = Buffer.concat([reply, reply]); // a chunk may end in the next
   let got = 0;
-  return (size: number, bytes: Uint8Array) => {
+  const callback = (size: number, bytes: Uint8Array) => {
     const end = got + size;
-    if (end > reply.length || reply.compare(bytes, 0, size, got, end))
-      load.fail(new Error("a wrong byte came back"));
+    if (size > reply.length || twice.compare(bytes, 0, size, got, end))
+      fail("a wrong byte came back");
     got = end % reply.length;
-    if (got === 0) whole();
+    if (end >= reply.length) whole();
     return true;
   };
-}
-
-function open(load: Load, port: number, callback: OnReadOpts["callback"]) {
   const onread = { buffer, callback };
   const connection = connect({ port, host, noDelay: true, onread });
-  return connection.on("error", (error) => load.fail(error));
+  return connection.on("error", ({ message }) => fail(message));
 }
 
-/** Opens connections, 32 at once: no server's queue is too short for that. */
-async function openAll(many: number, one: (i: number) => Socket) {
-  const all: Socket[] = [];
-  while (all.length < many) {
-    const count = Math.min(32, many - all.length);
-    const some = Array.from({ length: count }, (_, i) => one(all.length + i));
-    await Promise.all(some.map((connection) => once(connection, "connect")));
-    all.push(...some);
-  }
-  return all;
-}
-
-/** Each of many connections sends 32 bytes when the last ones are answered. */
-export async function requests(target: Target, many: number): Promise<Load> {
-  const load = newLoad();
-  let busy = 0;
-  const client = (i: number) => {
-    const message = `client ${i} has this to say `.padEnd(32, "z");
-    let sent = 0;
+/** Connections, each with so many messages of a size under way. */
+export function requests(to: Target, many: number, underWay = 1, size = 32) {
+  return clients(many, underWay, async (i) => {
+    const message = Buffer.from(`client ${i} says `.padEnd(size, "abcdefg"));
+    const connection = open(to, answer(message, to), () => replied(send));
     const send = () => {
-      if (many === 1) sent = performance.now();
+      sent = performance.now();
       connection.write(message);
     };
-    const whole = () => {
-      load.done++;
-      if (many === 1) load.times.push(performance.now() - sent);
-      if (load.running) send();
-      else if (--busy === 0) load.finish();
-    };
-    const hear = comparing(load, answer(message, target), whole);
-    const connection = open(load, target.port, hear);
-    sends.push(send);
-    return connection;
-  };
-  const sends: (() => void)[] = [];
-  const connections = await openAll(many, client);
-  load.begin = () => {
-    busy = many;
-    for (const send of sends) send();
-  };
-  load.close = () => connections.forEach((each) => each.destroy());
-  return load;
+    opened.push(() => connection.destroy());
+    await once(connection, "connect");
+    return send;
+  });
 }
 
 /** A connection for each sentence, closed when its reply is there. */
-export async function sentences(target: Target): Promise<Load> {
-  const load = newLoad();
-  const sentence = "what a sentence!";
-  const reply = answer(sentence, target);
-  load.begin = () => {
-    const before = load.done;
-    const whole = () => {
-      load.done++;
+export function sentences(to: Target) {
+  const sentence = Buffer.from("what a sentence!");
+  const reply = answer(sentence, to);
+  const send = () => {
+    let whole = false;
+    sent = performance.now();
+    const connection = open(to, reply, () => {
+      whole = true;
       connection.end();
-    };
-    const connection = open(load, target.port, comparing(load, reply, whole));
+    });
     connection.write(sentence);
     connection.on("close", () => {
-      if (load.done === before) load.fail(new Error("no whole reply"));
-      else if (load.running) load.begin();
-      else load.finish();
+      if (whole) replied(send);
+      else fail("a connection ended before its reply");
     });
   };
-  return load;
+  return clients(1, 1, async () => send);
 }
 
-/** Blocks of 64 KiB, one after the other, while the replies are read. */
-export async function stream(target: Target): Promise<Load> {
-  const load = newLoad();
-  const block = Buffer.alloc(65536);
-  for (let i = 0; i < block.length; i++) block[i] = 97 + (((i * i) >> 3) % 26);
-  const reply = answer(block, target);
-  const expected = Buffer.concat([reply, reply]);
-  load.begin = () => {
-    let sent = 0;
-    let got = 0;
-    const connection = open(load, target.port, (size, bytes) => {
-      const at = got % block.length;
-      if (expected.compare(bytes, 0, size, at, at + size))
-        load.fail(new Error("a wrong byte came back"));
-      got += size;
-      return true;
-    });
-    const more = () => {
-      if (!load.running) return connection.end();
-      sent += block.length;
-      connection.write(block, more);
-    };
-    connection.on("connect", more);
-    connection.on("close", () => {
-      load.done = got / 1e6;
-      if (got === sent) load.finish();
-      else load.fail(new Error("the stream was cut short"));
-    });
-  };
-  return load;
-}
-
-/** So many datagrams are under way, 64 for each socket. */
-export async function datagrams(target: Target, many: number): Promise<Load> {
-  const load = newLoad();
+/** Sockets, each with so many datagrams under way. */
+export function datagrams(to: Target, many: number, underWay = 1) {
   const message = Buffer.from("a datagram has 32 bytes, for now");
-  const reply = answer(message, target);
-  let busy = 0;
-  let sent = 0;
-  let quiet: NodeJS.Timeout;
-  const hear = (datagram: Buffer) => {
-    if (!reply.equals(datagram))
-      load.fail(new Error("a wrong byte came back"));
-    load.done++;
-    ...
+  const reply = answer(message, to);
+  return clients(many, underWay, async () => {
+    const socket = createSocket("udp4");
+    const send = () => {
+      sent = performance.now();
+      socket.send(message);
+    };
+    socket.on("error", ({ message }) => fail(message));
+    socket.on("message", (datagram) => {
+      if (!reply.equals(datagram)) fail("a wrong byte came back");
+      replied(send);
+    });
+    opened.push(() => socket.close());
+    socket.connect(to.port, host);
+    await once(socket, "connect");
+    return send;
+  });
+}
+
+/** One member of a chat speaks, and again when all of the others have heard. */
+export async function chat({ port }: Target, members: number) {
+  const first = connect({ port, host, noDelay: true });
+  let left = 0;
+  const speak = () => {
+    left = members - 1;
+    sent = performance.now();
+    first.write("good news for all\n");
+  };
+  for (let i = 0; i < members; i++) {
+    const member = i === 0 ? first : connect(port, host);
+    createInterface({ input: member }).on("line", (line) => {
+      if (line.startsWith("* here: ")) member.emit("here");
+      if (line.startsWith("* ")) return; // somebody joined
+      if (line !== "m0: good news for all") fail("a wrong byte came back");
+      left--;
+      if (left === 0) replied(speak);
+    });
+    member.on("error", ({ message }) => fail(message));
+    member.write(`m${i}\n`);
+    opened.push(() => member.destroy());
+    await once(member, "here");
+  }
+  return clients(1, 1, async () => speak);
+}
+
+/** wrk's requests over 50 connections, for whole seconds. */
+export async function wrk({ port }: Target): Promise<Run> {
+  const url = `http://${host}:${port}/`;
+  const reply = await (await fetch(url)).text();
+  if (!reply.startsWith("GET / HTTP/1.1\r\n")) throw new Error(reply);
+  return async (ms) => {
+    const wrk = `wrk -t1 -c50 -d${Math.ceil(ms / 1000)} ${url}`;
+    const { stdout } = await command(wrk);
+    const [, done, seconds] = /(\d+) requests in ([\d.]+)s/.exec(stdout) ?? [];
+    if (!done || /Non-2xx|errors/.test(stdout)) throw new Error(stdout);
+    const counts = { done: Number(done), lost: 0, times: [], cpu: 0 };
+    return { ...counts, seconds: Number(seconds) };
   };
 }

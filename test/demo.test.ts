@@ -44,7 +44,7 @@ check("npm run demo shows the notes' programs, in their order", async () => {
   const lines = stdout.split("\n");
   assert.ok(lines.length < 100, `${lines.length} lines`);
   assert.not.match(stdout, /.{81}|--port 0|The relay to|\x1b/);
-  assert.match(stdout, / #1 ─+✗ /);
+  assert.match(stdout, / #\d+ ─+✗ /);
   assert.match(stdout, /\n7 of 7 ran as their headers say, \d+\.\d s\n/);
   assert.match(stdout, /-- --all.*demo chat\n$/);
   assert.is(exitCode, 0);
@@ -63,10 +63,13 @@ check("npm run demo shows the wire before what it caused", async () => {
       shape,
       /client +\$ echo hello.*\n.*#1.*"hello"\n.*#2.*"HELLO"\nclient +HELLO\n/,
     );
+    // The server may answer before the client's FIN is there.
+    const tcp = shape.slice(shape.indexOf("uppercase over TCP"));
     assert.match(
-      shape,
-      /\n.*connect.*\n.*data.*"hello"\n.*FIN.*▶.*\n.*data.*"HELLO"\n.*◀ FIN.*\n(.*close.*\n)*client +HELLO\n/,
+      tcp,
+      /connect.*\n.*data.*"hello"\n(.*FIN.*\n)?.*data.*"HELLO"/,
     );
+    assert.ok(/◀ FIN.*\n(.*close.*\n)*client +HELLO\n/.test(tcp), tcp);
   }
 });
 

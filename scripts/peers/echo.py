@@ -1,23 +1,13 @@
 """The echo servers in Python: echo.py tcp|udp [upper]
 
-Over TCP it is asyncio with a Protocol, over UDP the loop that the notes have.
+asyncio over TCP, and over UDP the loop of two calls that the notes have.
 """
 
 import asyncio
 import socket
 import sys
 
-kind = sys.argv[1]
-upper = "upper" in sys.argv
-address = ("127.0.0.1", 0)
-
-
-def answer(data):
-    return data.upper() if upper else data
-
-
-def ready(server):
-    print(f"ready on 127.0.0.1:{server.getsockname()[1]}", flush=True)
+kind, upper = sys.argv[1], "upper" in sys.argv
 
 
 class Echo(asyncio.Protocol):
@@ -25,7 +15,7 @@ class Echo(asyncio.Protocol):
         self.transport = transport
 
     def data_received(self, data):
-        self.transport.write(answer(data))
+        self.transport.write(data.upper() if upper else data)
 
     def pause_writing(self):
         self.transport.pause_reading()
@@ -34,19 +24,19 @@ class Echo(asyncio.Protocol):
         self.transport.resume_reading()
 
 
-async def serve():
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(Echo, *address, backlog=511)
-    ready(server.sockets[0])
+async def serve(listener):
+    server = await asyncio.get_running_loop().create_server(Echo, sock=listener)
     await server.serve_forever()
 
 
+type = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM
+server = socket.socket(socket.AF_INET, type)
+server.bind(("127.0.0.1", 0))
 if kind == "tcp":
-    asyncio.run(serve())
-
-server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-server.bind(address)
-ready(server)
+    server.listen(128)
+print(f"ready on 127.0.0.1:{server.getsockname()[1]}", flush=True)
+if kind == "tcp":
+    asyncio.run(serve(server))
 while True:
     data, client = server.recvfrom(65536)
-    server.sendto(answer(data), client)
+    server.sendto(data.upper() if upper else data, client)
