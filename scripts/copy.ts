@@ -36,7 +36,8 @@ const force = values.force ?? npm_config_force;
 
 const all = await examples();
 const chosen = all.filter(
-  (example) => /[\\/]/.test(wanted) && isNamed(example, wanted),
+  // A service alone is two pairs, with the same names for their files.
+  (example) => isNamed(example, wanted) && wanted !== example.service,
 );
 if (!chosen.length) {
   const names = all.flatMap((example) => [example.file, pair(example)]);

@@ -46,7 +46,8 @@ export async function examples(): Promise<Example[]> {
  * @param name such as "udp/server.ts", "uppercase" or "udp/uppercase"
  */
 export function isNamed({ file, service }: Example, name: string): boolean {
-  const names = [file, file.slice(0, -".ts".length), service];
-  names.push(`${dirname(file)}/${service}`);
+  const folder = dirname(file);
+  const names = [folder, service, `${folder}/${service}`, file];
+  names.push(file.slice(0, -".ts".length));
   return names.includes(name.replaceAll("\\", "/")); // as Windows completes it
 }
