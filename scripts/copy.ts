@@ -49,6 +49,10 @@ if (named && chosen.length > 1)
 try {
   const folder = named ? path.dirname(to) : to;
   const ending = endingIn(folder);
+  if (named && ending.startsWith(".m") && !/\.m[jt]s$/.test(to))
+    throw new Error(
+      `a module is ${ending.slice(1)} there: give it that ending`,
+    );
   const nameOf = (file: string) => path.basename(file, ".ts") + ending;
   const copies = chosen.map(({ file, source }) => {
     const copy = named ? to : path.join(folder, nameOf(file));
@@ -138,8 +142,8 @@ function withParseArgs(source: string): string {
 /**
  * Tells how a copy's name ends. A copy is a module. Its folder's package.json
  * may say that a .ts or .js is one; otherwise .mts or .mjs says so. Where there
- * is no package.json, only tsx takes a .ts for CommonJS, and then a copy must not
- * await at its top level.
+ * is no package.json, a .ts will do, unless it awaits at its top level: tsx takes
+ * it for CommonJS.
  *
  * @param folder where the copies go
  * @returns ".ts", ".mts", ".js" or ".mjs"
@@ -155,7 +159,7 @@ function endingIn(folder: string): string {
     if (at === path.dirname(at)) break;
   }
   const awaits = chosen.some(({ source }) => awaitsAtTop(source));
-  return js || !awaits ? `.${ending}` : `.m${ending}`;
+  return js || awaits ? `.m${ending}` : `.${ending}`;
 }
 
 /** Whether a source has an `await` outside of functions, as ES2021 has not. */

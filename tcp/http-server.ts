@@ -1,12 +1,13 @@
 /**
  * HTTP server over TCP: answers GET and HEAD with the request that it has read.
  *
- * A stream has no requests in it, so the server must find where each one ends.
- * Here an empty line ends it, because this server takes no request with a body.
- * If two programs see different ends, what is a body for one is the next request
- * for the other, and a stranger can hide a request from the first. So a request
- * that can be read in two ways is refused, and its connection ends: nobody knows
- * where the next request would begin.
+ * A request is a head, which ends with an empty line, and perhaps a body. Fields
+ * of the head say how long the body is. A stream has no requests in it, so the
+ * server must find where each one ends. This server takes no bodies: the empty
+ * line is the end. A proxy between client and server must find the same end. If
+ * it does not, what it takes for a body is the next request for the server, and a
+ * stranger can pass a request through the proxy unseen. So a request that can be
+ * read in two ways is refused, and its connection ends after the reply.
  *
  *     $ tsx tcp/http-server.ts
  *     The HTTP server is ready on 127.0.0.1:8080
@@ -16,7 +17,7 @@ import { config } from "../shared/config.ts";
 
 const { host, port } = config("http");
 const { stdout } = process;
-stdout.setMaxListeners(0); // each connection adds one
+stdout.setMaxListeners(0); // each connection adds one, and that is no leak
 
 const headLimit = 16_384; // bytes
 const timeLimit = 10_000; // milliseconds
@@ -24,6 +25,7 @@ const endOfHead = "\r\n\r\n";
 const ok = "200 OK";
 const badRequest = "400 Bad Request";
 
+// What a method or a field's name may consist of, in HTTP's grammar (RFC 9110).
 const token = /^[!#$%&'*+.^`|~\w-]+$/;
 const visible = /^[!-~]+$/;
 const httpVersion = /^HTTP\/\d\.\d$/;
@@ -48,7 +50,7 @@ server.on("connection", (connection) => {
   let received = ""; // and not answered yet
   let begun = false; // whether a part of the next head is here
   const timer = setTimeout(giveUp, timeLimit);
-  connection.setEncoding("latin1"); // a character for each byte
+  connection.setEncoding("latin1"); // a character for each byte: they are counted
   connection.on("data", (chunk) => {
     if (connection.writableEnded) return; // after the last reply, drop it
     received += chunk;
@@ -67,13 +69,14 @@ server.on("connection", (connection) => {
   function answer() {
     while (!connection.writableEnded) {
       if (!hasRoom()) {
-        connection.pause(); // until "drain"
+        connection.pause(); // "drain" calls answer() again
         return;
       }
+      // Old clients send an empty line behind a body (RFC 9112, 2.2).
       while (received.startsWith("\r\n")) received = received.slice(2);
       if (received !== "" && !begun) {
         begun = true;
-        timer.refresh();
+        timer.refresh(); // now, and not with each byte: a head has 10 s in all
       }
       const end = received.indexOf(endOfHead);
       const length = end === -1 ? received.length : end + endOfHead.length;
@@ -89,7 +92,7 @@ server.on("connection", (connection) => {
     }
   }
 
-  /** Whether the client reads the replies, and somebody the log on stdout. */
+  /** Whether the client reads its replies, and whether anyone reads the log. */
   function hasRoom() {
     return !connection.writableNeedDrain && !stdout.writableNeedDrain;
   }
@@ -112,8 +115,9 @@ server.on("connection", (connection) => {
     begun = false;
     timer.refresh();
     if (last) {
-      // Closing now, with bytes unread, would send a reset, which can overtake
-      // the reply. So end this half, and read on until the client ends its own.
+      // Closing with bytes unread makes the system send a reset, and a client
+      // that gets a reset may throw away the reply. So end this half only, and
+      // read on until the client ends its own.
       connection.end();
       connection.resume();
     }
@@ -138,7 +142,7 @@ function judge(head: string) {
   if (head.length > headLimit || !complete) return "431 Head Too Large";
 
   const [method = "", target = "", version = "", ...more] = line.split(" ");
-  const fields = lines.slice(1, -2); // behind them is the empty line
+  const fields = lines.slice(1, -2); // the head ends with two line ends
   if (!token.test(method) || !visible.test(target)) return badRequest;
   if (!httpVersion.test(version) || more.length > 0) return badRequest;
   if (!version.startsWith("HTTP/1.")) return "505 HTTP Version Not Supported";
@@ -152,6 +156,7 @@ function judge(head: string) {
   const known = authority ? isAuthority(authority) : target.startsWith("/");
   if (!known || target.includes("#")) return badRequest;
 
+  // The two fields that announce a body.
   const coding = valueOf("transfer-encoding", lines);
   if (coding !== undefined) return "411 Length Required";
   const length = valueOf("content-length", lines) ?? "0";
@@ -159,7 +164,7 @@ function judge(head: string) {
   return Number(length) > 0 ? "413 Content Too Large" : ok;
 }
 
-/** The value of a field. Two fields of one name are one, joined by a comma. */
+/** A field's value. If there are two, both, with a comma between them. */
 function valueOf(name: string, lines: string[]) {
   const start = `${name}:`;
   const found = lines.filter((line) => line.toLowerCase().startsWith(start));

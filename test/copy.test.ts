@@ -110,7 +110,7 @@ check("a copy is a module in any folder", async () => {
     '{ "type": "module" }': ["client.ts", "server.ts", "client.js"],
     '{ "type": "commonjs" }': ["client.mts", "server.mts", "client.mjs"],
     "{}": ["client.mts", "server.mts", "client.mjs"],
-    "": ["client.mts", "server.mts", "client.js"],
+    "": ["client.mts", "server.mts", "client.mjs"],
   };
   for (const [i, [contents, copies]] of Object.entries(names).entries()) {
     const to = join(folder, `${i}`, "below");
@@ -139,7 +139,7 @@ check("the last line that copy prints runs the copy", async () => {
   assert.is(stderr, "");
   assert.match(stdout, /^server: close$/m);
   const js = await run(`npm run --silent copy tcp/walkthrough ${folder} --js`);
-  assert.match(js.stdout, /^node \S+\/walkthrough.js\n$/);
+  assert.match(js.stdout, /^node \S+\/walkthrough.mjs\n$/);
   assert.is((await run(js.stdout)).stdout.length, stdout.length);
 });
 
@@ -185,6 +185,10 @@ check("copy names what is wrong in one line", async () => {
     assert.match(stderr, line);
     assert.is(exitCode, 2);
   }
+  // Where nothing says that it is a module, its ending must.
+  const named = await copy(`udp/client.ts ${folder}/named.ts`);
+  assert.match(named.stderr, /^a module is mts there: [^\n]+\n$/);
+  assert.is(named.exitCode, 1);
   fs.writeFileSync(join(folder, "package.json"), "{");
   const spoiled = await copy(`udp/echo ${folder}`);
   assert.match(spoiled.stderr, /^\S*package.json: [^\n]+\n$/);

