@@ -153,6 +153,7 @@ for (const transport of ["udp", "tcp"] as const) {
       const typed = "longer than the terminal is wide ".repeat(3);
       const flags = "🇩🇪👨‍👩‍👧‍👦".repeat(9); // fewer columns than readline counts
       const steps = [
+        ...["* here: ", ""], // nothing else comes by itself
         ...["max: ", typed], // the prompt: keys are read one by one now
         ...["wide", ""],
         ...["lea: look", "\x15short"],
