@@ -78,7 +78,8 @@ server.on("connection", (client) => {
   join(upstream, client, "down");
 
   function join(from: Socket, other: Socket, direction: string) {
-    from.on("error", ({ message, code = message }: NodeJS.ErrnoException) => {
+    from.on("error", (error: NodeJS.ErrnoException) => {
+      const code = error.code ?? error.message;
       draw(id, direction, code === "ECONNRESET" ? "RST" : code);
       other.resetAndDestroy();
     });
