@@ -248,7 +248,7 @@ meet(
   },
 );
 
-/** Runs the client. In: its words. */
+/** Runs the client with words on its command line. */
 const ask = (words: string) => run(`${node} ${clientFile} ${words}`);
 
 const reply = (...fields: string[]) =>
@@ -526,7 +526,7 @@ function folderWithFile(): [string, Buffer] {
   return [folder, file];
 }
 
-/** Compares what the client gets with a file. In: its words; a folder. */
+/** Compares what the client gets for some words with a file in a folder. */
 async function compare(words: string, folder: string, file: Buffer) {
   const got = join(folder, "got");
   const result = await run(`${node} ${clientFile} ${words} >${got}`);
