@@ -1,37 +1,33 @@
 /**
  * Copies of the examples, and how to play the transcripts in their headers.
  */
-import { cpSync, readdirSync } from "node:fs";
+import { cpSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import * as assert from "uvu/assert";
-import type { ProcessOutput } from "zx";
-import { run } from "../scripts/processes.ts";
+import { copyTo } from "../scripts/copies.ts";
+import { examples } from "../scripts/examples.ts";
 import { headerOf, play, withPorts } from "../scripts/transcript.ts";
-import { node, temporaryFolder } from "./harness.ts";
+import { temporaryFolder } from "./harness.ts";
+
+const all = await examples();
 
 /**
  * Copies all examples, to a folder that goes when its file's checks have ended.
  *
- * @param options for the script, such as `--js`
+ * @param options as copyTo() takes them
  * @returns where the copy of an example is, whatever its ending
  */
-export async function copyAll(options = ""): Promise<(name: string) => string> {
+export async function copyAll(
+  options?: Parameters<typeof copyTo>[2],
+): Promise<(name: string) => string> {
   const copies = temporaryFolder();
-  for (const transport of ["udp", "tcp"]) {
-    const to = join(copies, transport);
-    assert.is((await copy(`${transport} ${to} ${options}`)).stderr, "");
+  const paths = new Map<string, string>();
+  for (const folder of ["udp", "tcp"]) {
+    const chosen = all.filter(({ file }) => dirname(file) === folder);
+    const written = await copyTo(chosen, join(copies, folder), options);
+    for (const [i, { file }] of chosen.entries()) paths.set(file, written[i]!);
   }
-  return (name) => {
-    const folder = join(copies, dirname(name));
-    const bare = (file: string) => file.replace(/.*\/|\.\w+$/g, "");
-    const found = readdirSync(folder).find((file) => bare(file) === bare(name));
-    return join(folder, found!);
-  };
+  return (name) => paths.get(name)!;
 }
-
-/** Runs scripts/copy.ts with the given words. */
-export const copy = (words: string): Promise<ProcessOutput> =>
-  run(`${node} scripts/copy.ts ${words}`);
 
 /**
  * Plays the transcript in the header of a copy, in a folder of its own with the

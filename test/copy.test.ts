@@ -2,57 +2,51 @@ import * as fs from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { check as isFormatted } from "prettier";
+import { copyTo } from "../scripts/copies.ts";
+import { examples, isNamed } from "../scripts/examples.ts";
 import { root, run } from "../scripts/processes.ts";
-import { headers } from "../scripts/transcript.ts";
-import { copy, copyAll, playCopy } from "./copies.ts";
+import { copyAll, playCopy } from "./copies.ts";
 import { check, node, serve, temporaryFolder } from "./harness.ts";
 
-const examples = await headers();
-
+const all = await examples();
 const ts = await copyAll();
-const js = await copyAll("--js");
+const js = await copyAll({ js: true });
 
-// One of each kind: no options, words, numbers, a name. The long tests have all.
-for (const name of [
-  "udp/client.ts",
-  "tcp/walkthrough.ts",
-  "udp/dns-client.ts",
-  "udp/reliable-client.ts",
-  "tcp/chat-client.ts",
-])
+/** The examples that a name means. */
+const named = (name: string) => all.filter((one) => isNamed(one, name));
+
+/** Runs the command with the given words. */
+const copy = (words: string) => run(`${node} scripts/copy.ts ${words}`);
+
+// One of each kind: words, numbers, a name. The long tests have all.
+for (const name of ["udp/dns-client.ts", "udp/ping.ts", "tcp/chat-client.ts"])
   check(`a copy of ${name} in JavaScript does as it says`, async () => {
     assert.equal(await playCopy(js(name), (file) => `node ${file}`), []);
   });
 
 check("the copies are formatted, and type-check alone", async () => {
   const to = temporaryFolder();
-  for (const { name } of examples) {
-    for (const [kind, copied] of Object.entries({ ts: ts(name), js: js(name) }))
-      fs.cpSync(copied, join(to, kind, dirname(name), basename(copied)));
+  for (const { file } of all) {
+    for (const filepath of [ts(file), js(file)]) {
+      const text = fs.readFileSync(filepath, "utf8");
+      assert.ok(await isFormatted(text, { filepath }), filepath);
+    }
+    const copied = join(to, "ts", dirname(file), basename(ts(file)));
+    fs.cpSync(ts(file), copied);
   }
-  const formatted = await run(`prettier --check ${to}`);
-  assert.is(formatted.exitCode, 0, formatted.text());
   fs.symlinkSync(join(root, "node_modules"), join(to, "node_modules"));
-  // Where nothing says that they are modules, TypeScript must not insist on it.
-  for (const verbatimModuleSyntax of [false, true]) {
-    const options = {
-      extends: join(root, "tsconfig.json"),
-      compilerOptions: { verbatimModuleSyntax },
-      include: ["ts"],
-    };
-    fs.writeFileSync(join(to, "tsconfig.json"), JSON.stringify(options));
-    const checked = await run(`cd ${to} && tsc`);
-    assert.is(checked.exitCode, 0, checked.text());
-    fs.writeFileSync(join(to, "package.json"), '{ "type": "module" }');
-  }
+  const options = { extends: join(root, "tsconfig.json"), include: ["ts"] };
+  fs.writeFileSync(join(to, "tsconfig.json"), JSON.stringify(options));
+  const checked = await run(`cd ${to} && tsc`);
+  assert.is(checked.exitCode, 0, checked.text());
 });
 
 check("a copy is as it was, but for parseArgs() and names", async () => {
   const parsed =
     /^import \{ parseArgs \}|^const \{ values\b|^  (allowPositionals|options): |^    \w+: \{ type: |^  \},$|^\}\);$|^const \{.* \} = values;$|^const \w+ = Number\(values\.\w+\);$/;
-  for (const { name } of examples) {
+  for (const { file: name, source } of all) {
     const lines = (text: string) => text.split("\n");
-    const source = fs.readFileSync(join(root, name), "utf8");
     const copied = fs.readFileSync(ts(name), "utf8");
     assert.not.match(copied, /\bconfig\b|"\.\.\/|tsx (udp|tcp)/);
     assert.match(
@@ -89,8 +83,7 @@ check("a copy takes the options of the original, and no others", async () => {
 });
 
 check("a copy in JavaScript has all but the types", async () => {
-  for (const { name } of examples) {
-    const source = fs.readFileSync(join(root, name), "utf8");
+  for (const { file: name, source } of all) {
     const copied = fs.readFileSync(js(name), "utf8");
     const comments = (text: string) => text.match(/ \/\/ .*$|\/\*\* /gm);
     const code = source
@@ -116,8 +109,8 @@ check("a copy is a module in any folder", async () => {
     const to = join(folder, `${i}`, "below");
     fs.mkdirSync(to, { recursive: true });
     if (contents) fs.writeFileSync(join(to, "..", "package.json"), contents);
-    await copy(`udp/uppercase ${to}`);
-    await copy(`udp/client.ts ${to} --js`);
+    await copyTo(named("udp/uppercase"), to);
+    await copyTo(named("udp/client.ts"), to, { js: true });
     assert.equal(fs.readdirSync(to).sort(), [...copies].sort());
     const text = (name: string) => fs.readFileSync(join(to, name), "utf8");
     assert.match(text(copies[0]!), ` *     $ tsx ${copies[1]}\n`);
@@ -125,28 +118,17 @@ check("a copy is a module in any folder", async () => {
   }
 });
 
-check("the last line that copy prints runs the copy", async () => {
-  const folder = temporaryFolder();
-  const pair = await run(`npm run --silent copy udp/echo ${folder}/a/b`);
-  assert.match(
-    pair.stdout,
-    /^.* \S+echo-server\.mts\n.* \S+echo-client\.mts\n$/,
-  );
-  const one = await run(
-    `npm run --silent copy tcp/walkthrough ${folder}/w.mts`,
-  );
-  const { stdout, stderr } = await run(one.stdout);
-  assert.is(stderr, "");
-  assert.match(stdout, /^server: close$/m);
-  const js = await run(`npm run --silent copy tcp/walkthrough ${folder} --js`);
-  assert.match(js.stdout, /^node \S+\/walkthrough.mjs\n$/);
-  assert.is((await run(js.stdout)).stdout.length, stdout.length);
-});
-
-check("a folder's name may need quotes", async () => {
-  const folder = temporaryFolder();
-  const { stdout } = await copy(`tcp/walkthrough "${folder}/it's here" --js`);
+check("copy prints commands that run the copies", async () => {
+  const folder = `${temporaryFolder()}/it's here`;
+  const into = `"${folder}"`;
+  const pair = await run(`npm run --silent copy udp/echo ${into}`);
+  assert.match(pair.stdout, /^.*echo-server\.mts\S+\n.*echo-client\.mts\S+\n$/);
+  const { stdout } = await copy(`tcp/walkthrough.ts ${into}/w.mts`);
   assert.match((await run(stdout)).stdout, /^server: close$/m);
+  // npm keeps an option to itself, and tells of it in the environment.
+  const js = await run(`npm run --silent copy tcp/walkthrough ${into} --js`);
+  assert.match(js.stdout, /^node \S+it.*\/walkthrough.mjs\S+\n$/);
+  assert.match((await run(js.stdout)).stdout, /^server: close$/m);
 });
 
 check("copy overwrites nothing without --force", async () => {
@@ -160,12 +142,8 @@ check("copy overwrites nothing without --force", async () => {
   assert.is(refused.exitCode, 1);
   assert.is(fs.readFileSync(to, "utf8"), "mine");
   assert.not.ok(fs.existsSync(join(folder, "echo-server.ts")));
-  // npm keeps an option to itself, and tells of it in the environment.
-  for (const force of ["-- --force", "--force"]) {
-    fs.writeFileSync(to, "mine");
-    await run(`npm run --silent copy udp/echo ${folder} ${force}`);
-    assert.match(fs.readFileSync(to, "utf8"), "Echo client over UDP");
-  }
+  await run(`npm run --silent copy udp/echo ${folder} --force`);
+  assert.match(fs.readFileSync(to, "utf8"), "Echo client over UDP");
 });
 
 check("copy names what is wrong in one line", async () => {
@@ -173,10 +151,7 @@ check("copy names what is wrong in one line", async () => {
   const mistakes: Record<string, RegExp> = {
     [`udp/ekko ${folder}`]: /udp\/ekko.*tcp\/echo, tcp\/echo-client\.ts.*udp/,
     "udp/echo": /^name an example and a folder/,
-    "": /^name an example and a folder/,
     [`udp/echo ${folder}/one.ts`]: /2 files/,
-    [`udp/echo ${folder} more`]: /^name an example and a folder/,
-    [`udp/echo ${folder} --jsx`]: /--jsx/,
   };
   for (const [words, line] of Object.entries(mistakes)) {
     const { stdout, stderr, exitCode } = await copy(words);
@@ -185,20 +160,24 @@ check("copy names what is wrong in one line", async () => {
     assert.match(stderr, line);
     assert.is(exitCode, 2);
   }
+});
+
+check("copy tells what is wrong with a folder", async () => {
+  const folder = temporaryFolder();
+  const refuses = async (name: string, line: RegExp) => {
+    try {
+      await copyTo(named("udp/client.ts"), join(folder, name));
+    } catch (error) {
+      return assert.match((error as Error).message, line);
+    }
+    assert.unreachable(name);
+  };
   // Where nothing says that it is a module, its ending must.
-  const named = await copy(`udp/client.ts ${folder}/named.ts`);
-  assert.match(named.stderr, /^a module is mts there: [^\n]+\n$/);
-  assert.is(named.exitCode, 1);
+  await refuses("named.ts", /^a module is mts there: [^\n]+$/);
+  fs.writeFileSync(join(folder, "file"), "");
+  await refuses("file/below", /^[^\n]*ENOTDIR[^\n]*$/);
   fs.writeFileSync(join(folder, "package.json"), "{");
-  const spoiled = await copy(`udp/echo ${folder}`);
-  assert.match(spoiled.stderr, /^\S*package.json: [^\n]+\n$/);
-  assert.is(spoiled.exitCode, 1);
-  fs.rmSync(join(folder, "package.json"));
-  const file = join(folder, "file");
-  fs.writeFileSync(file, "");
-  const result = await copy(`udp/echo ${file}/below`);
-  assert.match(result.stderr, /^[^\n]*ENOTDIR[^\n]*\n$/);
-  assert.is(result.exitCode, 1);
+  await refuses("spoiled", /^\S*package.json: [^\n]+$/);
 });
 
 test.run();

@@ -73,7 +73,7 @@ for (const [i, transcript] of transcripts.entries())
   });
 
 const copies = await copyAll();
-const inJavaScript = await copyAll("--js");
+const inJavaScript = await copyAll({ js: true });
 // The transcript of the UDP relay shows an error. A copy's errors are Node's own.
 const copied = (await headers()).filter((e) => e.name !== "udp/relay.ts");
 for (const [i, { name }] of copied.entries())
