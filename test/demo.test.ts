@@ -2,6 +2,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { examples, isNamed } from "../scripts/examples.ts";
 import { readyLine, run, start } from "../scripts/processes.ts";
 import { check, node } from "./harness.ts";
 
@@ -48,53 +49,37 @@ check("npm run demo shows the notes' programs, in their order", async () => {
   assert.match(stdout, /\n7 of 7 ran as their headers say, \d+\.\d s\n/);
   assert.match(stdout, /-- --all.*demo chat\n$/);
   assert.is(exitCode, 0);
-});
 
-check("npm run demo shows the wire before what it caused", async () => {
-  // Again and again, side by side: a race would show.
-  const runs = await Promise.all(
-    Array.from({ length: 2 }, () =>
-      run(`${node} scripts/demo.ts udp/uppercase tcp/server.ts`),
-    ),
+  // The wire comes before what it caused.
+  const shape = stdout.replaceAll(/ +\d+\.\d{3} s|─+/g, "");
+  assert.match(
+    shape,
+    /client +\$ echo hello.*\n.*#1.*"hello"\n.*#2.*"HELLO"\nclient +HELLO\n/,
   );
-  for (const { stdout } of runs) {
-    const shape = stdout.replaceAll(/ +\d+\.\d{3} s|─+/g, "");
-    assert.match(
-      shape,
-      /client +\$ echo hello.*\n.*#1.*"hello"\n.*#2.*"HELLO"\nclient +HELLO\n/,
-    );
-    // The server may answer before the client's FIN is there.
-    const tcp = shape.slice(shape.indexOf("uppercase over TCP"));
-    assert.match(
-      tcp,
-      /connect.*\n.*data.*"hello"\n(.*FIN.*\n)?.*data.*"HELLO"/,
-    );
-    assert.ok(/◀[─ ]*FIN.*\n(.*close.*\n)*client +HELLO\n/.test(tcp), tcp);
-  }
+  // The server may answer before the client's FIN is there.
+  const tcp = shape.slice(shape.indexOf("uppercase over TCP"));
+  assert.match(tcp, /connect.*\n.*data.*"hello"\n(.*FIN.*\n)?.*data.*"HELLO"/);
+  assert.ok(/◀[─ ]*FIN.*\n(.*close.*\n)*client +HELLO\n/.test(tcp), tcp);
 });
 
 check("a name selects by file, service and transport", async () => {
-  const names = { uppercase: 2, "udp/echo": 1, "tcp/server.ts": 1, chat: 2 };
+  const all = await examples();
+  const names = { uppercase: 4, "udp/echo": 2, "tcp/server.ts": 1, udp: 14 };
   for (const [name, many] of Object.entries(names)) {
-    const { stdout } = await run(`${node} scripts/demo.ts --list ${name}`);
-    assert.is(stdout.trim().split("\n").length, many, name);
+    const named = all.filter((example) => isNamed(example, name));
+    assert.is(named.length, many, name);
   }
+  const one = await run(`${node} scripts/demo.ts --list tcp/server.ts`);
+  assert.is(one.stdout, "tcp/server.ts tcp/client.ts\n");
 });
 
-check("npm run demo lists the pairs, with -- or without", async () => {
-  for (const list of ["-- --list", "--list"]) {
-    const { stdout } = await run(`npm run --silent demo ${list}`);
-    assert.is(stdout, `${pairs.join("\n")}\n`);
-  }
-});
-
-check("the demo takes no other words", async () => {
-  for (const words of ["quic", "--lost"]) {
-    const result = await run(`${node} scripts/demo.ts ${words}`);
-    assert.is(result.stdout, "");
-    assert.match(result.stderr, /^.*(quic|--lost).*\n$/);
-    assert.is(result.exitCode, 2);
-  }
+check("npm run demo lists the pairs, and takes no other words", async () => {
+  const { stdout } = await run("npm run --silent demo --list");
+  assert.is(stdout, `${pairs.join("\n")}\n`);
+  const result = await run(`${node} scripts/demo.ts quic`);
+  assert.is(result.stdout, "");
+  assert.match(result.stderr, /^.*quic.*\n$/);
+  assert.is(result.exitCode, 2);
 });
 
 check(

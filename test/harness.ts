@@ -17,6 +17,7 @@ import {
   type Program,
   readyLine,
   root,
+  run,
   start,
 } from "../scripts/processes.ts";
 
@@ -279,4 +280,17 @@ export async function nobody(file: string): Promise<[string, number]> {
     ? (await udp()).address().port
     : await listen(() => {});
   return ["127.0.0.77", port];
+}
+
+/** Defines a check that a server tells the user that its port is in use. */
+export function checkInUse(file: string): void {
+  check(`${file} says that its port is in use`, async () => {
+    const port = file.startsWith("udp/")
+      ? (await udp()).address().port
+      : await listen(() => {});
+    const result = await run(`${node} ${file} --port ${port}`);
+    assert.is(result.stdout, "");
+    assert.match(result.stderr, RegExp(`^127.0.0.1:${port} is in use: .+\\n$`));
+    assert.is(result.exitCode, 1);
+  });
 }

@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Diagram, page, svg } from "../scripts/picture.ts";
 import { root, run } from "../scripts/processes.ts";
-import { check, node, temporaryFolder } from "./harness.ts";
+import { check, temporaryFolder } from "./harness.ts";
 
 /** Everything that a diagram can show, and text that would break it. */
 const everything: Diagram = {
@@ -72,65 +72,74 @@ const faultsOf = `(frame) => {
   return { texts: texts.length, width: clientWidth, faults };
 }`;
 
-/**
- * Looks at a page in a browser.
- *
- * @param html the page
- * @param width the window's, in pixels
- * @returns how many texts its diagrams have, and what is wrong with them
- */
-async function look(html: string, width: number) {
+/** Looks at a page in a browser, in a frame of each width in pixels. */
+async function look(html: string, widths: number[]) {
   const folder = temporaryFolder();
   const file = join(folder, "page.html");
   const source = JSON.stringify(html).replaceAll("<", "\\u003c");
+  const frames = widths.map(
+    (width) => `<iframe style="width: ${width}px; height: 2000px; border: 0">`,
+  );
   writeFileSync(
     file,
-    `<!doctype html><meta charset="utf-8">
-    <iframe id="frame" style="width: ${width}px; height: 2000px; border: 0"></iframe>
+    `<!doctype html><meta charset="utf-8">${frames.join("</iframe>")}</iframe>
     <script>
-      frame.onload = () => {
-        document.title = encodeURIComponent(JSON.stringify((${faultsOf})(frame)));
-      };
-      frame.srcdoc = ${source};
+      const found = [];
+      const frames = [...document.querySelectorAll("iframe")];
+      for (const frame of frames) {
+        frame.onload = () => {
+          found.push((${faultsOf})(frame));
+          const told = JSON.stringify(found);
+          document.title = encodeURIComponent(told);
+        };
+        frame.srcdoc = ${source};
+      }
     </script>`,
   );
   const chromium =
     "chromium --headless --no-sandbox --disable-gpu --disable-quic " +
     "--no-first-run --disable-background-networking --disable-sync " +
     "--disable-component-update --enable-logging=stderr " +
-    `--user-data-dir=${join(folder, "profile")} --window-size=1400,2100`;
+    `--user-data-dir=${join(folder, "profile")} --window-size=1400,4200`;
   const { stdout, stderr } = await run(`${chromium} --dump-dom file://${file}`);
   assert.not.match(stderr, /CONSOLE/);
   const [, result = ""] = /<title>(.*?)<\/title>/.exec(stdout) ?? [];
-  return JSON.parse(decodeURIComponent(result));
+  return JSON.parse(decodeURIComponent(result)) as {
+    texts: number;
+    width: number;
+    faults: string[];
+  }[];
 }
 
 check(
   "the page opens in a browser, and nothing overlaps or leaves its box",
   async () => {
-    for (const width of [1280, 400]) {
-      const found = await look(page([everything]), width);
-      assert.is(found.width, width);
-      assert.ok(found.texts > 20, `${found.texts} texts`);
-      assert.equal(found.faults, [], `at ${width} pixels`);
+    const found = await look(page([everything]), [1280, 400]);
+    const widths = found.map(({ width }) => width);
+    assert.equal(widths.sort(), [1280, 400]);
+    for (const { texts, width, faults } of found) {
+      assert.ok(texts > 20, `${texts} texts`);
+      assert.equal(faults, [], `at ${width} pixels`);
     }
   },
   "chromium",
 );
 
+const drawn = join(temporaryFolder(), "page.html");
+const made = run(`npm run --silent demo -- --html ${drawn} uppercase`);
+const pictures = () =>
+  readFileSync(drawn, "utf8").match(/<svg .*?<\/svg>/gs) ?? [];
+
 check("npm run demo -- --html draws what passed", async () => {
-  const file = join(temporaryFolder(), "page.html");
-  const { stderr, exitCode } = await run(
-    `npm run --silent demo -- --html ${file} uppercase`,
-  );
+  const { stderr, exitCode } = await made;
   assert.is(stderr, "");
   assert.is(exitCode, 0);
-  const html = readFileSync(file, "utf8");
-  const [udp = "", tcp = ""] = html.match(/<svg .*?<\/svg>/gs) ?? [];
+  const [udp = "", tcp = ""] = pictures();
   const heads = (text: string) => text.match(/class="head"/g)?.length;
   assert.is(heads(udp), 2);
   assert.is(heads(tcp), 5); // connect, data and FIN, data and FIN
   assert.match(udp, /5 bytes &quot;hello&quot;.*5 bytes &quot;HELLO&quot;/s);
+  const html = readFileSync(drawn, "utf8");
   assert.not.match(html, /src=|href="(?!data:)/);
   assert.not.match(html, /--json/);
 });
@@ -146,20 +155,15 @@ check("README.md's pictures are what the command draws", async () => {
       .replaceAll(/<\/?desc[^>]*>/g, "\n")
       .split("\n")
       .sort()
-      .join("\n");
-  for (const transport of ["udp", "tcp"]) {
-    const kept = join(root, `${transport}/uppercase.svg`);
-    const file = join(temporaryFolder(), "drawn.svg");
-    const { exitCode } = await run(
-      `${node} scripts/demo.ts --html ${file} ${transport}/uppercase`,
-    );
-    assert.is(exitCode, 0);
-    assert.is(
-      shape(readFileSync(file, "utf8")),
-      shape(readFileSync(kept, "utf8")),
-    );
-    const readme = readFileSync(join(root, "README.md"), "utf8");
-    assert.match(readme, `](${transport}/uppercase.svg)`);
+      .join("\n")
+      .trim();
+  await made;
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  for (const [i, transport] of ["udp", "tcp"].entries()) {
+    const kept = `${transport}/uppercase.svg`;
+    assert.match(readme, `](${kept})`);
+    const picture = readFileSync(join(root, kept), "utf8");
+    assert.is(shape(pictures()[i]!), shape(picture));
   }
 });
 

@@ -1,14 +1,13 @@
 import { once } from "node:events";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { examples } from "../scripts/examples.ts";
 import { run } from "../scripts/processes.ts";
 import {
   ask,
   check,
+  checkInUse,
   connect,
   exchange,
-  listen,
   node,
   nobody,
   pairs,
@@ -52,19 +51,7 @@ const reliable = {
   server: "udp/reliable-server.ts",
   client: "udp/reliable-client.ts",
 };
-const servers = (await examples()).filter(({ file }) =>
-  /(server|relay)\.ts$/.test(file),
-);
-for (const { file } of servers)
-  check(`${file} says that its port is in use`, async () => {
-    const port = file.startsWith("udp/")
-      ? (await udp()).address().port
-      : await listen(() => {});
-    const result = await run(`${node} ${file} --port ${port}`);
-    assert.is(result.stdout, "");
-    assert.match(result.stderr, RegExp(`^127.0.0.1:${port} is in use: .+\\n$`));
-    assert.is(result.exitCode, 1);
-  });
+for (const { server } of [...pairs.udp, ...pairs.tcp]) checkInUse(server);
 
 for (const file of ["udp/server.ts", "tcp/server.ts"])
   check(`${file} says that it cannot have a host`, async () => {

@@ -1,17 +1,16 @@
-import { once } from "node:events";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { quote } from "zx";
-import { run } from "../scripts/processes.ts";
-import { check, listen, node, nobody, pairs, udp } from "./harness.ts";
-
-const ctrlC = "\x03";
-const ctrlD = "\x04";
-const up = "\x1b[A";
-
-/** Runs a command in a terminal: what the screen shows, what is typed then. */
-const terminal = (command: string, ...steps: string[]) =>
-  run(`python3 test/terminal.py ${[command, ...steps].map(quote).join(" ")}`);
+import { check, node, nobody, pairs } from "./harness.ts";
+import {
+  checkCtrlC,
+  ctrlC,
+  ctrlD,
+  interrupted,
+  parrot,
+  shown,
+  terminal,
+  up,
+} from "./terminal.ts";
 
 for (const { client } of [...pairs.udp, ...pairs.tcp]) {
   const prompt = client.includes("echo")
@@ -47,25 +46,11 @@ for (const { client } of [...pairs.udp, ...pairs.tcp]) {
     },
     "python3",
   );
-
-  check(
-    `Ctrl-C ends ${client} at its prompt and while it waits`,
-    async () => {
-      const command = `${node} ${client} --port ${await parrot(client)}`;
-      const atPrompt = await terminal(command, prompt, ctrlC);
-      assert.equal(shown(atPrompt.stdout), [prompt, ""]);
-      assert.is(atPrompt.exitCode, 130);
-      const waiting = await terminal(
-        command,
-        ...[prompt, "silence\r"],
-        ...["silence\r\r\n", ctrlC],
-      );
-      assert.equal(shown(waiting.stdout), [`${prompt}silence`, "", ""]);
-      assert.is(waiting.exitCode, 130);
-    },
-    "python3",
-  );
 }
+
+// One of the two for each client. The long tests have the other.
+for (const [i, one] of interrupted.entries())
+  if (i % 4 === 0 || i % 4 === 3) checkCtrlC(one);
 
 for (const client of ["udp/client.ts", "tcp/client.ts"])
   check(
@@ -122,44 +107,3 @@ for (const file of ["udp/echo-server.ts", "tcp/server.ts"])
   );
 
 test.run();
-
-/** The lines that a terminal shows in the end. */
-function shown(output: string): string[] {
-  // What redraws the line: the cursor to a column, and what is right of it gone.
-  const lines = output.split(/\r*\n/).map((line) => {
-    let cells = "";
-    let column = 0;
-    for (const [, move, erase, text = ""] of line.matchAll(
-      /\x1b\[(\d+)G|(\x1b\[0J)|([^\x1b]+)/g,
-    )) {
-      if (move) column = Number(move) - 1;
-      if (erase) cells = cells.slice(0, column);
-      cells = cells.slice(0, column) + text + cells.slice(column + text.length);
-      column += text.length;
-    }
-    return cells;
-  });
-  return lines;
-}
-
-/**
- * Starts a server for a client that says what it was told, but for "silence".
- *
- * @param client the example, which tells the transport
- * @returns its port
- */
-async function parrot(client: string): Promise<number> {
-  if (client.startsWith("tcp/"))
-    return listen(async (connection) => {
-      let sentence = "";
-      connection.on("data", (chunk) => (sentence += chunk));
-      connection.on("error", () => {}); // Ctrl-C
-      await once(connection, "end");
-      if (sentence !== "silence") connection.end(`you said ${sentence}`);
-    });
-  const socket = await udp();
-  socket.on("message", (message, { port }) => {
-    if (`${message}` !== "silence") socket.send(`you said ${message}`, port);
-  });
-  return socket.address().port;
-}
