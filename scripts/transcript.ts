@@ -43,17 +43,13 @@ export function headerOf(file: string, name = file): Transcript {
   return { name, steps: parse(lines) };
 }
 
-/**
- * The transcripts in the console blocks of a Markdown file. The blocks of a
- * table, side by side, are one.
- */
+/** The transcripts in the console blocks of a Markdown file. */
 export function consoleBlocks(file: string): Transcript[] {
   const text = readFileSync(join(root, file), "utf8");
-  const block = /^```console\n(.*?)\n```$/gms;
-  const places = text.matchAll(/^<table>.*?^<\/table>|^```console.*?^```$/gms);
-  return [...places].map(({ 0: place, index }) => ({
+  const blocks = text.matchAll(/^```console\n(.*?)\n```$/gms);
+  return [...blocks].map(({ 1: lines = "", index }) => ({
     name: `${file}:${text.slice(0, index).split("\n").length}`,
-    steps: [...place.matchAll(block)].flatMap((b) => parse(b[1]!.split("\n"))),
+    steps: parse(lines.split("\n")),
   }));
 }
 

@@ -45,19 +45,20 @@ function outcome(
   return `${exitCode}: ${stdout}${stderr}`;
 }
 
-const columns = { ...faults.udp, ...faults.tcp };
-const rows = readmeTables("a datagram is lost");
+const tables = {
+  udp: readmeTables("a datagram is lost"),
+  tcp: readmeTables("a connection is reset"),
+};
 
 for (const { server: file, client, answer } of clients) {
   const transport = file.startsWith("udp/") ? "udp" : "tcp";
   const server = await serve(file);
 
-  check(`README.md tells what each fault is to ${client}`, async () => {
-    assert.equal(rows[0]?.slice(1), Object.keys(columns));
+  check(`a README tells what each fault is to ${client}`, async () => {
+    const [head, ...rows] = tables[transport];
+    assert.equal(head?.slice(1), Object.keys(faults[transport]));
     const seen = await Promise.all(
-      Object.keys(columns).map(async (fault) => {
-        const options = (faults[transport] as Record<string, string>)[fault];
-        if (!options) return "–";
+      Object.values(faults[transport]).map(async (options) => {
         const relay = await serve(
           `${transport}/relay.ts --to 127.0.0.1:${server.port} ${options}`,
         );
