@@ -91,7 +91,7 @@ stay();
 /** Joins, or shows that we are still here, or leaves. */
 function stay(given = word) {
   word = given;
-  socket.send(leaving ? "/quit" : `/join ${name} ${joinedWith} ${word}`);
+  socket.send(leaving ? "/quit" : `/join ${name} ${word} ${joinedWith}`);
 }
 
 function quit() {

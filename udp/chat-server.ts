@@ -46,7 +46,7 @@ server.on("message", (datagram, client) => {
   const text = `${datagram}`.replaceAll(steering, "");
   const from = addressOf(client);
   const all = [...members.values()];
-  const member = all.find((member) => addressOf(member.client) === from);
+  const member = all.find(({ client }) => addressOf(client) === from);
   member?.silence.refresh();
   if (text === "/quit") {
     if (member) leave(member);
@@ -64,9 +64,7 @@ server.on("message", (datagram, client) => {
 function join(text: string, client: RemoteInfo) {
   // One way to write "é", and nothing that cannot be seen.
   const said = text.normalize().replaceAll(/\p{DI}/gu, "");
-  const words = said.split(" "); // /join ada x7Qz
-  const given = words.pop();
-  const [command, name = "", before] = words;
+  const [command, name = "", given, before] = said.split(" "); // /join ada x7Qz
   if (command !== "/join") return;
   // Each address has its word, and none has to be kept for strangers.
   const hash = createHmac("sha256", secret).update(addressOf(client));
