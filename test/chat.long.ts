@@ -2,9 +2,10 @@ import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { start } from "../scripts/processes.ts";
+import { run, start } from "../scripts/processes.ts";
 import { join } from "./chat.ts";
 import { check, connect, listen, memory, node, serve, udp } from "./harness.ts";
+import { runtimes } from "./runtimes.ts";
 
 check(
   "udp/chat-client.ts says that nobody answers, and does not hang",
@@ -104,5 +105,42 @@ check("2,000 idle members do not keep two waiting", async () => {
   console.log(`a message among 2,002: ${least}, ${median}, ${most} ms`);
   assert.is(times.length, 100);
 });
+
+for (const transport of ["udp", "tcp"] as const)
+  check(
+    `${transport}/chat-client.ts keeps its rows under every runtime`,
+    async () => {
+      const server = await serve(`${transport}/chat-server.ts`);
+      const { port } = server;
+      const tmux = `tmux -L chat-${process.pid}-${transport} -f /dev/null`;
+      for (const [i, { start }] of runtimes.entries()) {
+        const name = `m${i}x`;
+        const client = start(`${transport}/chat-client.ts`);
+        const command = `${client} --port ${port} --name ${name}`;
+        await run(`${tmux} new-session -d -x 20 -y 12 "${command}"`);
+        /** Waits for what the screen should show; in the end, it must. */
+        const shows = async (...lines: string[]) => {
+          let screen = "";
+          for (let i = 0; i < 500 && screen !== lines.join("\n"); i++)
+            screen = (await run(`${tmux} capture-pane -p`)).stdout.trimEnd();
+          assert.is(screen, lines.join("\n"), client);
+        };
+        const joined = [`* ${name} joined`, `* here: ${name}`];
+        await shows(...joined, `${name}:`);
+        await run(`${tmux} send-keys -l "one two three four five six"`);
+        await shows(...joined, `${name}: one two three f`, "our five six");
+        const lea = await join(transport, port, "lea");
+        lea.say("look");
+        lea.say("/quit");
+        await shows(
+          ...[...joined, "* lea joined", "lea: look", "* lea left"],
+          ...[`${name}: one two three f`, "our five six"],
+        );
+        await run(`${tmux} kill-server`);
+        await server.line(RegExp(`^\\* ${name} left$`));
+      }
+    },
+    "tmux",
+  );
 
 test.run();
