@@ -36,11 +36,13 @@ import { config } from "../shared/config.ts";
 const user = process.env.USER ?? process.env.USERNAME ?? "guest";
 const { host, port, name } = config("chat", { name: user });
 const { stdin, stdout } = process;
-// What the network brings must not steer a terminal.
+// Control characters, but for the tab, and those that turn text around: taken
+// out, or a message could redraw the terminal of who reads it.
 const steering = /(?![\t\n])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
-// Accents, flags and families: terminals differ in how wide they draw them.
+// Accents, and emoji that are made of several: how wide a terminal draws them,
+// nobody knows.
 const uneven = /[\p{M}\p{RI}\p{EMod}\u200d]/u;
-let typing = false; // a line, behind a prompt
+let typing = false; // whether a prompt is shown, and behind it a line
 let joined = false;
 let leaving = false;
 
@@ -53,7 +55,7 @@ connection.setEncoding("utf8");
 connection.on("data", (chunk) => {
   const lines = `${rest}${chunk}`.replaceAll(steering, "").split("\n");
   rest = lines.pop()!.slice(0, 2000); // a server sends no such lines
-  const text = lines.join("\n"); // all at once, for Ctrl-C must not wait
+  const text = lines.join("\n"); // drawn one by one, they would delay Ctrl-C
   if (!text) return;
   if (!joined && text.startsWith("! ")) fail(text);
   joined = true;
@@ -62,6 +64,7 @@ connection.on("data", (chunk) => {
 });
 stdout.on("drain", () => connection.resume());
 connection.on("end", () => {
+  // We end first, and not before we have joined.
   if (!joined || !leaving) fail(`${host}:${port} has ended the chat`);
 });
 process.on("uncaughtExceptionMonitor", clear); // before an error is told
@@ -93,7 +96,8 @@ await once(connection, "close", { signal: AbortSignal.timeout(10_000) });
 function show(text: string) {
   if (!typing) return console.log(text);
   clear();
-  // prompt() goes up that many rows before it writes the line again.
+  // The typed line may fill several rows. prompt(true) goes up as many before
+  // it writes them again, so make room for that.
   console.log(text + "\n".repeat(keyboard.prevRows));
   keyboard.prompt(true);
 }

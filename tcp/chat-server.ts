@@ -24,7 +24,8 @@ server.on("listening", () => {
   console.log(`The chat server is ready on ${address}:${port}`);
 });
 
-// What the network brings must not steer a terminal.
+// Control characters, but for the tab, and those that turn text around: taken
+// out, or a message could redraw the terminal of who reads it.
 const steering = /(?!\t)[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 const nameRule = /^[\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}_.-]{0,19}$/u;
 const members = new Map<Socket, string>(); // the name of each connection
@@ -38,7 +39,7 @@ server.on("connection", (connection) => {
     for (const line of lines) hear(line, connection);
   });
   connection.on("end", () => {
-    if (rest) hear(rest, connection);
+    if (rest) hear(rest, connection); // the last line may lack its line feed
     leave(connection);
   });
   connection.on("error", (error) => console.error("a member:", error.message));
@@ -82,7 +83,7 @@ function leave(client: Socket) {
 
 /** Tells all members, but for the one who said it. */
 function tell(text: string, speaker?: Socket) {
-  // When nobody reads the output (| less), it must not fill the memory.
+  // Lines that nobody reads, as under `| less`, would pile up in memory.
   if (process.stdout.writableLength < 1e6) console.log(text);
   for (const member of members.keys())
     if (member !== speaker) send(text, member);
@@ -91,7 +92,7 @@ function tell(text: string, speaker?: Socket) {
 function send(line: string, client: Socket) {
   client.write(`${line}\n`);
   if (client.writableLength > 1e6)
-    client.destroy(new Error("left 1 MB unread"));
+    client.destroy(new Error("left 1 MB unread")); // then comes "error", "close"
 }
 
 /** Who is there. */

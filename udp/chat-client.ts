@@ -1,12 +1,11 @@
 /**
  * Chat client over UDP: sends what you type, shows what others say.
  *
- * Nobody connects, so a client repeats its `/join ada x7Qz` once a second, and
- * takes 15 s of silence for the end. If a router on the way changes the client's
- * port, the server asks for a new word, and the old one shows that this is still
- * ada. A message is sent once: a member who misses it does not know. `/who` tells
- * who is there, `/quit` leaves. Deno needs --allow-env=USER,USERNAME for the
- * default name.
+ * No connection tells the server that its members are there. So a client repeats
+ * its `/join` once a second, and takes 15 s of silence for the server's end. The
+ * server's header explains the words of a `/join`. A message is sent once: a
+ * member who misses it does not know. `/who` tells who is there, `/quit` leaves.
+ * Deno needs --allow-env=USER,USERNAME for the default name.
  *
  *     $ tsx udp/chat-server.ts
  *     The chat server is ready on 127.0.0.1:12003
@@ -37,17 +36,19 @@ import { config } from "../shared/config.ts";
 const user = process.env.USER ?? process.env.USERNAME ?? "guest";
 const { host, port, name } = config("chat", { name: user });
 const { stdin, stdout } = process;
-// What the network brings must not steer a terminal.
+// Control characters, but for the tab, and those that turn text around: taken
+// out, or a message could redraw the terminal of who reads it.
 const steering = /(?!\t)[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
-// Accents, flags and families: terminals differ in how wide they draw them.
+// Accents, and emoji that are made of several: how wide a terminal draws them,
+// nobody knows.
 const uneven = /[\p{M}\p{RI}\p{EMod}\u200d]/u;
-let typing = false; // a line, behind a prompt
+let typing = false; // whether a prompt is shown, and behind it a line
 let leaving = false;
 let word = ""; // the server's for this address
 let joinedWith = ""; // the word that it has accepted
 
 const socket = createSocket(isIPv6(host) ? "udp6" : "udp4");
-socket.connect(port, host);
+socket.connect(port, host); // sends nothing: only the server is heard now
 await once(socket, "connect");
 process.on("uncaughtExceptionMonitor", clear); // before an error is told
 
@@ -55,14 +56,14 @@ const silence = setTimeout(fail, 15_000, `${host}:${port} is silent`);
 socket.on("message", (message) => {
   const text = `${message}`.replaceAll(steering, "");
   if (text === "bye") process.exit();
-  if (text.startsWith("? ")) return stay(text.slice(2));
+  if (text.startsWith("? ")) return report(text.slice(2));
   if (!joinedWith && text.startsWith("! ")) fail(text);
-  joinedWith = word;
+  if (/^(\* )?here\b/.test(text)) joinedWith = word;
   silence.refresh();
   if (text !== "here" && stdout.writableLength < 1e6) show(text);
 });
-stay();
-setInterval(() => stay(), 1000);
+report();
+setInterval(report, 1000);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, quit);
 if (stdin.isTTY) stdin.on("end", quit); // the window was closed
 while (!joinedWith) await once(socket, "message");
@@ -86,10 +87,10 @@ for await (const line of keyboard) {
 }
 keyboard.close();
 leaving = true;
-stay();
+report(); // and once a second, until the server says bye
 
-/** Joins, or shows that we are still here, or leaves. */
-function stay(given = word) {
+/** Tells the server that we are here, or that we leave. */
+function report(given = word) {
   word = given;
   socket.send(leaving ? "/quit" : `/join ${name} ${word} ${joinedWith}`);
 }
@@ -103,7 +104,8 @@ function quit() {
 function show(text: string) {
   if (!typing) return console.log(text);
   clear();
-  // prompt() goes up that many rows before it writes the line again.
+  // The typed line may fill several rows. prompt(true) goes up as many before
+  // it writes them again, so make room for that.
   console.log(text + "\n".repeat(keyboard.prevRows));
   keyboard.prompt(true);
 }

@@ -2,12 +2,14 @@
  * Chat server over UDP: passes what each member says to all others.
  *
  * A datagram is a message, so nothing must be taken apart. But nobody connects
- * or hangs up. To join, a client says `/join ada`, is told a word, `? x7Qz`, and
- * says `/join ada x7Qz`: its address is real, because a reply reached it. Without
- * that, a forged datagram could send the whole chat to a stranger. A member has
- * left after `/quit`, answered with `bye`, or after 15 s of silence. To be heard,
- * a client repeats its `/join`, answered with `here`. `/who` tells who is there.
- * A lost message stays lost. `nc -u` is a client too.
+ * or hangs up. A client says `/join ada`, the server replies with a word,
+ * `? x7Qz`, and the client says `/join ada x7Qz`: so its address is real, because
+ * a reply reached it. Without that, a forged datagram could send the whole chat
+ * to a stranger. A member has left after `/quit`, answered with `bye`, or after
+ * 15 s of silence. So a client repeats its `/join`, which is answered with `here`.
+ * If a router gives the client another port, it needs a new word: it says
+ * `/join ada k3Pw x7Qz` with the old one behind, and keeps its name. `/who` tells
+ * who is there. A lost message stays lost. `nc -u` is a client too.
  *
  *     $ tsx udp/chat-server.ts
  *     The chat server is ready on 127.0.0.1:12003
@@ -35,7 +37,8 @@ interface Member {
   word: string;
   silence: NodeJS.Timeout;
 }
-// What the network brings must not steer a terminal.
+// Control characters, but for the tab, and those that turn text around: taken
+// out, or a message could redraw the terminal of who reads it.
 const steering = /(?!\t)[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 const nameRule = /^[\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}_.-]{0,19}$/u;
 const members = new Map<string, Member>(); // by their names
@@ -64,9 +67,10 @@ server.on("message", (datagram, client) => {
 function join(text: string, client: RemoteInfo) {
   // One way to write "é", and nothing that cannot be seen.
   const said = text.normalize().replaceAll(/\p{DI}/gu, "");
-  const [command, name = "", given, before] = said.split(" "); // /join ada x7Qz
+  const [command, name = "", given, before] = said.split(" ");
   if (command !== "/join") return;
-  // Each address has its word, and none has to be kept for strangers.
+  // The word is a hash of the address with our secret: nobody can guess it, and
+  // we need not remember what we told to strangers.
   const hash = createHmac("sha256", secret).update(addressOf(client));
   const word = hash.digest("base64").slice(0, 4);
   const holder = members.get(name);
@@ -74,7 +78,7 @@ function join(text: string, client: RemoteInfo) {
   else if (!nameRule.test(name))
     send("! a name has 1 to 20 letters or digits; _ . - may follow", client);
   else if (holder && holder.word === before) {
-    holder.client = client; // a router on the way has changed its port
+    holder.client = client; // its port has changed
     holder.word = word;
     send("here", client);
   } else if (holder) send("! that name is taken: choose another one", client);
@@ -91,13 +95,13 @@ function join(text: string, client: RemoteInfo) {
 function leave({ name, silence }: Member) {
   clearTimeout(silence);
   members.delete(name);
-  secret = randomBytes(16); // a late copy of its /join must not bring it back
+  secret = randomBytes(16); // a late copy of its /join has a wrong word now
   tell(`* ${name} left`);
 }
 
 /** Tells all members, but for the one who said it. */
 function tell(text: string, speaker?: Member) {
-  // When nobody reads the output (| less), it must not fill the memory.
+  // Lines that nobody reads, as under `| less`, would pile up in memory.
   if (process.stdout.writableLength < 1e6) console.log(text);
   for (const member of members.values())
     if (member !== speaker) send(text, member.client);
@@ -105,7 +109,7 @@ function tell(text: string, speaker?: Member) {
 
 function send(line: string, client: RemoteInfo, again = false) {
   server.send(`${line}\n`, client.port, client.address, (error) => {
-    // Bun reports here that another member is gone, and has sent nothing.
+    // Under Bun, this may say that another member is gone: nothing was sent.
     if (error && !again) send(line, client, true);
     else if (error) console.error(`nothing sent to a member: ${error.message}`);
   });
