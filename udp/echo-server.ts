@@ -4,6 +4,8 @@
  * A datagram keeps its borders: it arrives whole or not at all, and one message
  * event is one datagram, even an empty one. It holds at most 65,507 bytes over
  * IPv4. A recvfrom(2048) as in the notes cuts a longer one off; Node never does.
+ * For other machines, give it one address as --host: from 0.0.0.0, a reply may
+ * leave from an address that the client did not ask.
  *
  *     $ tsx udp/echo-server.ts
  *     The echo server is ready on 127.0.0.1:2105

@@ -4,7 +4,9 @@
  * A UDP server needs one call before it can receive: bind(), which gives its
  * socket a port. Nobody connects. Each datagram brings the address of its
  * sender, and the reply goes there. But a sender can write a false address into
- * its datagram, and then the reply goes to somebody who never asked.
+ * its datagram, and then the reply goes to somebody who never asked. On
+ * --host 0.0.0.0 the system picks the address that a reply leaves from: if the
+ * client asked another one, it ignores the reply. So name one address.
  *
  *     $ tsx udp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
