@@ -30,7 +30,8 @@ const { host, port, from, to } = config("smtp", {
 const { stdin, stderr } = process;
 
 const address = /^[!-;=?-~]{1,64}@[!-;=?-~]{1,255}$/; // no space, no < and >
-const lineEnd = /\r\n|\r|\n/;
+const lineEnd = /\r\n|\r|\n/g;
+const firstDot = /^\./gm; // of a line
 const beyondAscii = /[\x80-\xff]/;
 const eightBitOffer = /^250[ -]8BITMIME *$/im;
 const replyLine = /^[2-5]\d\d([ -]|$)/;
@@ -47,22 +48,14 @@ if (stdin.isTTY && stderr.isTTY)
   console.error("The mail, and Ctrl-D at its end:");
 // A character for each byte, so that every byte stays what it is.
 const text = (await buffer(stdin)).toString("latin1");
-const lines = text.split(lineEnd);
-if (lines.at(-1) === "") lines.pop(); // what follows the last line end
-let mail = "";
-for (const line of lines) {
-  if (line.startsWith(".")) mail += ".";
-  mail += `${line}\r\n`;
-}
+let mail = text.replaceAll(lineEnd, "\r\n").replaceAll(firstDot, "..");
+if (mail && !mail.endsWith("\r\n")) mail += "\r\n";
 const eightBit = beyondAscii.test(mail);
 
-let stage: "before the mail" | "in doubt" | "after the mail" =
-  "before the mail";
+const server = `${host}:${port}`;
+const cut = "cut the connection before the reply was complete";
+let sent = false; // the mail, and no reply to it has come
 const connection = connect(port, host);
-connection.on("error", (error) => {
-  if (stage === "before the mail") throw error;
-  fail("cut the connection before the reply was complete");
-});
 const replies = readReplies();
 
 await hear("the connection", "2"); // the server speaks first
@@ -71,38 +64,40 @@ const name = isIPv6(local) ? `[IPv6:${local}]` : `[${local}]`;
 let offers = await say(`EHLO ${name}`, "25");
 if (offers.startsWith("5")) offers = await say(`HELO ${name}`, "2");
 if (eightBit && !eightBitOffer.test(offers)) {
-  console.error(`${host}:${port} takes plain ASCII only`);
+  console.error(`${server} takes plain ASCII only`);
   await leave(1);
 }
 await say(`MAIL FROM:<${from}>${eightBit ? " BODY=8BITMIME" : ""}`, "2");
 for (const address of to) await say(`RCPT TO:<${address}>`, "2");
 await say("DATA", "3");
-stage = "in doubt";
+sent = true;
 connection.write(`${mail}.\r\n`, "latin1");
 console.log(await hear("the mail", "2", 10));
 await leave(0);
 
 /** Says a command, and returns the reply. */
 function say(command: string, good: string): Promise<string> {
-  connection.write(`${command}\r\n`, "latin1");
+  connection.write(`${command}\r\n`);
   return hear(command, good);
 }
 
 /** The next reply. The program ends if it does not begin as it should. */
 async function hear(what: string, good: string, minutes = 5): Promise<string> {
-  const late = setTimeout(() => {
-    console.error(`waiting for ${host}:${port} to answer ${what}`);
-  }, 10_000);
+  const waiting = `waiting for ${server} to answer ${what}`;
+  const late = setTimeout(() => console.error(waiting), 10_000);
   const limit = setTimeout(() => {
     fail(`has not answered ${what} for ${minutes} minutes`);
   }, minutes * 60_000);
-  const { value: reply } = await replies.next();
+  const { value: reply } = await replies.next().catch((error) => {
+    if (!sent) throw error; // config() tells it
+    return fail(cut);
+  });
   clearTimeout(late);
   clearTimeout(limit);
-  if (!reply) return fail("cut the connection before the reply was complete");
+  if (reply === undefined) return fail(cut);
+  if (!reply) return fail("does not speak SMTP", "try another host or port");
   if (good.includes(reply.charAt(0))) return reply;
-  const said = reply.replaceAll("\n", " ");
-  console.error(`${host}:${port} refuses ${what}: ${said}`);
+  console.error(`${server} refuses ${what}: ${reply.replaceAll("\n", " ")}`);
   return leave(1);
 }
 
@@ -116,33 +111,27 @@ async function* readReplies(): AsyncGenerator<string, undefined> {
     for (const line of lines) {
       const text = line.replaceAll(control, "").replaceAll(direction, "");
       reply.push(text);
-      const first = reply[0]!.slice(0, 3);
-      if (!replyLine.test(text) || !text.startsWith(first))
-        fail("does not speak SMTP", "try another host or port");
+      const code = reply[0]!.slice(0, 3);
+      if (!replyLine.test(text) || !text.startsWith(code)) yield "";
       if (text.charAt(3) === "-") continue;
       yield reply.join("\n");
       reply = [];
     }
-    if (rest.length > 2000 || reply.length > 1000)
-      fail("does not speak SMTP", "try another host or port");
+    if (rest.length > 2000 || reply.length > 1000) yield "";
   }
 }
 
 /** Ends the session and the program. Whatever follows, the mail has its reply. */
 async function leave(status: number): Promise<never> {
-  stage = "after the mail";
-  process.exitCode = status;
-  setTimeout(() => process.exit(), 10_000);
+  setTimeout(() => process.exit(status), 10_000);
   connection.write("QUIT\r\n");
-  await replies.next();
-  return process.exit();
+  await replies.next().catch(() => {});
+  return process.exit(status);
 }
 
+/** Tells what is wrong, and ends the program. */
 function fail(what: string, advice = "try again"): never {
-  if (stage === "after the mail") process.exit();
   const doubt = "it may have the mail all the same";
-  console.error(
-    `${host}:${port} ${what}: ${stage === "in doubt" ? doubt : advice}`,
-  );
+  console.error(`${server} ${what}: ${sent ? doubt : advice}`);
   return process.exit(1);
 }

@@ -9,73 +9,51 @@
  * Any name and password will do. To see what a program does when its mail is
  * refused, name a stage (EHLO, AUTH, MAIL, RCPT, DATA, or END for the mail
  * itself) and the code of the reply: --refuse RCPT:450, also several times.
- * A client that is silent for --idle seconds (300) is sent away.
+ * A client that is silent for 5 minutes is sent away.
  *
  *     $ tsx tcp/smtp-server.ts
  *     The SMTP server is ready on 127.0.0.1:2525
  */
-import { type AddressInfo, createServer } from "node:net";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { config } from "../shared/config.ts";
 
-const { host, port, idle, refuse } = config("smtp", { idle: 300, refuse: [] });
+const { host, port, refuse } = config("smtp", { refuse: [] });
 
-const refusal = /^(EHLO|AUTH|MAIL|RCPT|DATA|END):([45][0-5]\d)$/;
+const stageAndCode = /^(EHLO|AUTH|MAIL|RCPT|DATA|END):[45][0-5]\d$/;
 const refused = new Map<string, string>(); // from a stage to what is said
 for (const text of refuse as string[]) {
-  const [, stage, code] = refusal.exec(text) ?? [];
-  if (!stage) {
+  if (!stageAndCode.test(text)) {
     console.error("--refuse takes a stage and a code, such as RCPT:450");
     process.exit(2);
   }
-  refused.set(stage, `${code} refused, as --refuse says`);
+  refused.set(text.slice(0, -4), `${text.slice(-3)} refused, as --refuse says`);
 }
 
-const largest = 10_000_000; // bytes of a mail
-const tooLarge = `552 a mail has at most ${largest} bytes`;
-const noCommand = "421 a command is a line of text, ended by CR LF: good-bye";
-const hello =
-  `250-localhost\r\n250-PIPELINING\r\n250-SIZE ${largest}\r\n` +
-  "250-8BITMIME\r\n250-SMTPUTF8\r\n250 AUTH PLAIN LOGIN";
-const endOfMail = Buffer.from(".\r\n");
+const idle = 5 * 60_000; // milliseconds
 const longest = 12_288; // bytes of a command
 // Most have at most 512. Parameters of extensions come on top of that.
 const limits: Record<string, number> = { AUTH: 12288, MAIL: 1024, RCPT: 1024 };
-const plain = [""]; // AUTH PLAIN waits for name and password in one
-const login = ["VXNlcm5hbWU6", "UGFzc3dvcmQ6"]; // "Username:", "Password:"
+const largest = 10_000_000; // bytes of a mail
+const hello =
+  `250-localhost\r\n250-PIPELINING\r\n250-SIZE ${largest}\r\n` +
+  "250-8BITMIME\r\n250-SMTPUTF8\r\n250 AUTH PLAIN LOGIN";
+const noCommand = "421 a command is a line of text, ended by CR LF: good-bye";
+const malformed = "501 this command is not written like this";
+const misplaced = "503 this is not the place for this command";
+const tooLarge = `552 a mail has at most ${largest} bytes`;
+const goodBye = /^[24]21/; // the replies that end the connection
 
+const httpRequest = /^\S+ \S+ HTTP\/\d/;
 const command = /^([a-z]+)(?: +(.*))?$/i;
-const nothing = /^$/;
-const something = /./;
-const anything = /^/;
-const sender = /^FROM: ?<([^<>]*)>(( +[a-z\d-]+(=[^ =]+)?)*)$/i;
-const recipient = /^TO: ?<([^<>]+)>( +[a-z\d-]+(=[^ =]+)?)*$/i;
+const path = /^(?:MAIL FROM|RCPT TO): ?<([^<>]*)>(.*)$/i;
+const parameters = /^( +[a-z\d-]+(=[^ =]+)?)*$/i;
 const size = / SIZE\b=?(\S*)/i;
 const digits = /^\d+$/;
-const mechanism = /^(PLAIN|LOGIN)(?: +(.+))?$/i;
-const base64 = /^[a-z\d+/]*={0,2}$/i;
-const httpRequest = /^\S+ \S+ HTTP\/\d/;
-const lineEnd = /\r?\n/g;
+const mechanism = /^(PLAIN|LOGIN)(?: +(\S+))?$/i;
+const base64 = /^[a-z\d+/]*={0,2}(\r\n)?$/i;
 const control = /[\0-\x08\x0b-\x1f\x7f-\x9f]/g; // all but tab and line feed
 const direction = /[\u202a-\u202e\u2066-\u2069]/g; // they turn text around
-
-// What the client has said: nothing yet, EHLO, MAIL, RCPT, DATA, AUTH or QUIT.
-// After DATA comes a mail, after AUTH come answers, and both are no commands.
-type State = "new" | "greeted" | "from" | "to" | "mail" | "login" | "gone";
-const always: State[] = ["new", "greeted", "from", "to"];
-// What follows a command, when it may come, what comes of it, and the reply.
-type Rule = [rest: RegExp, when: State[], then: State | "same", reply: string];
-const rules: Record<string, Rule> = {
-  EHLO: [something, always, "greeted", hello],
-  HELO: [something, always, "greeted", "250 localhost"],
-  AUTH: [mechanism, ["greeted"], "login", "334 "],
-  MAIL: [sender, ["greeted"], "from", "250 go on"],
-  RCPT: [recipient, ["from", "to"], "to", "250 go on"],
-  DATA: [nothing, ["to"], "mail", "354 go on, up to a line that is only a dot"],
-  RSET: [nothing, always, "same", "250 forgotten"],
-  NOOP: [anything, always, "same", "250 nothing done"],
-  VRFY: [something, always, "same", "252 mail to everybody is taken"],
-  QUIT: [nothing, always, "same", "221 good-bye"],
-};
 
 const server = createServer({ allowHalfOpen: true, noDelay: true });
 server.maxConnections = 20; // each may hold a mail of the largest size
@@ -89,177 +67,172 @@ server.on("listening", () => {
 server.on("drop", () => console.error("a client too many is turned away"));
 
 server.on("connection", (connection) => {
-  let state: State = "new";
-  let unread = Buffer.alloc(0);
-  let errors = 0;
-  let questions: string[] = [];
-  let from = "";
+  connection.setTimeout(idle, () => {
+    connection.write("421 nothing came for 5 minutes: good-bye\r\n");
+    connection.destroy();
+  });
+  connection.on("error", (error) => {
+    // After a good-bye, it no longer matters how a client leaves.
+    if (!connection.writableEnded) console.error("a client:", error.message);
+  });
+  talk(connection).catch((error) => {
+    if (!connection.destroyed) throw error; // a mistake in this program
+  });
+});
+
+/** One client, from the first reply to the last. */
+async function talk(connection: Socket) {
+  const lines = readLines(connection);
+  const say = (reply: string) => connection.write(`${reply}\r\n`);
+  let greeted = false;
+  let from = ""; // nothing before MAIL, and again after the mail
   let to: string[] = [];
-  let mail = Buffer.alloc(0);
-  let length = 0; // of the mail, and of what is too much to keep
-  let inLine = false; // the mail stops in the middle of a line so far
-  let waiting = false; // for standard output
+  let errors = 0;
 
   say("220 localhost ESMTP: mail is printed here, and goes no further");
-  connection.on("data", (chunk: Buffer) => {
-    unread = Buffer.concat([unread, chunk]);
-    read();
-  });
-  connection.on("drain", read);
-  connection.on("end", read);
-  connection.on("error", (error) => {
-    if (state !== "gone") console.error("a client is gone:", error.message);
-  });
-  connection.setTimeout(idle * 1000, () => {
-    if (!waiting) say(`421 nothing came for ${idle} s: good-bye`);
-  });
-
-  function say(reply: string) {
-    if (state === "gone") return;
-    connection.write(`${reply}\r\n`);
-    if (!reply.startsWith("221") && !reply.startsWith("421")) return;
-    state = "gone";
-    connection.end();
-    setTimeout(() => connection.destroy(), 10_000); // if the client stays
-  }
-
-  /** Reads lines, while mails and replies find their way out. */
-  function read() {
-    while (!waiting && !connection.writableNeedDrain) {
-      let end = unread.indexOf("\n") + 1;
-      // A long line is read in parts, but for its last byte: if that is a CR,
-      // an LF may follow.
-      if (end === 0 && unread.length > longest) end = unread.length - 1;
-      const line = unread.subarray(0, end);
-      unread = unread.subarray(end);
-      if (end === 0) {
-        // The client may have ended its half, but not before it is answered.
-        if (connection.readableEnded) connection.end();
-        return connection.resume();
-      }
-      if (state === "mail") hearMail(line);
-      else if (state !== "gone") hear(line);
-    }
-    return connection.pause();
-  }
-
-  function hearMail(line: Buffer) {
-    if (!inLine && line.equals(endOfMail)) {
-      takeMail();
-      return;
-    }
-    // The client puts a dot before each line that begins with one.
-    const stuffed = !inLine && line.indexOf(".") === 0;
-    const text = stuffed ? line.subarray(1) : line;
-    if (length + text.length <= largest) text.copy(mail, length);
-    length += text.length;
-    inLine = !line.includes("\r\n");
-  }
-
-  async function takeMail() {
-    state = "greeted";
-    waiting = true;
-    const reply = await printMail();
-    waiting = false;
-    mail = Buffer.alloc(0);
-    say(reply);
-    read();
-  }
-
-  async function printMail(): Promise<string> {
-    const refusal = refused.get("END");
-    if (refusal) return refusal;
-    if (length > largest) return tooLarge;
-    const head = `mail from ${from} to ${to.join(", ")}, ${length} bytes`;
-    await print(head, mail.subarray(0, length));
-    return "250 printed";
-  }
-
-  function hear(line: Buffer) {
-    const text = line.toString().slice(0, -2);
-    const clean = line.toString() === `${harmless(text)}\r\n`;
-    if (!clean || line.length > longest || httpRequest.test(text))
-      return say(noCommand);
-    const reply = state === "login" ? logIn(text) : obey(text, line.length);
+  for await (const line of lines) {
+    let reply = await obey(line);
     if (reply.startsWith("50")) errors++;
-    say(errors < 20 ? reply : "421 20 errors are enough: good-bye");
+    if (errors === 20) reply = "421 20 errors are enough: good-bye";
+    say(reply);
+    if (goodBye.test(reply)) break;
   }
+  connection.end();
+  connection.resume(); // what nobody reads would cut off the last reply
+  setTimeout(() => connection.destroy(), 10_000); // if the client stays
 
-  /** Does what a command says, and returns the reply. */
-  function obey(line: string, bytes: number): string {
-    const [, word = "", rest = ""] = command.exec(line.trimEnd()) ?? [];
+  /**
+   * Does what a command says, and returns the reply. What follows AUTH or DATA is
+   * no command, so those read on from the same lines.
+   */
+  async function obey(line: string): Promise<string> {
+    const whole = line.endsWith("\r\n") && line.length <= longest;
+    const said = Buffer.from(line, "latin1").toString().slice(0, -2);
+    const clean = harmless(said) === said && !httpRequest.test(said);
+    if (!whole || !clean) return noCommand;
+    const text = said.trimEnd();
+    const [, word = "", rest = ""] = command.exec(text) ?? [];
     const verb = word.toUpperCase();
-    const rule = rules[verb];
-    if (!rule) return "500 no such command here";
-    if (bytes > (limits[verb] ?? 512)) return "500 that is too long";
+    if (line.length > (limits[verb] ?? 512)) return "500 that is too long";
     const refusal = refused.get(verb);
     if (refusal) return refusal;
-    const [form, when, then, reply] = rule;
-    const [match, given = "", more = ""] = form.exec(rest) ?? [];
-    if (match === undefined) {
-      if (verb === "AUTH") return "504 only PLAIN and LOGIN are known";
-      return `501 ${verb} is not written like this`;
-    }
-    if (!when.includes(state)) return `503 this is not the place for ${verb}`;
+    // MAIL and RCPT have an address, and perhaps parameters.
+    const [, address, more = ""] = path.exec(text) ?? [];
+    const [, bytes = "0"] = size.exec(more) ?? [];
+    if (!parameters.test(more) || !digits.test(bytes)) return malformed;
     switch (verb) {
+      case "EHLO":
+      case "HELO":
+        if (!rest) return malformed;
+        greeted = true;
+        from = "";
+        return verb === "EHLO" ? hello : "250 localhost";
       case "AUTH":
-        state = "login";
-        questions = given.toUpperCase() === "LOGIN" ? [...login] : [...plain];
-        return more ? logIn(more) : `334 ${questions[0]}`;
-      case "MAIL": {
-        const [, bytes = "0"] = size.exec(more) ?? [];
-        if (!digits.test(bytes)) return "501 SIZE is a number of bytes";
+        return greeted && !from ? logIn(rest) : misplaced;
+      case "MAIL":
+        if (address === undefined) return malformed;
+        if (!greeted || from) return misplaced;
         if (Number(bytes) > largest) return tooLarge;
-        from = given || "<>";
+        from = address || "<>";
         to = [];
-        break;
-      }
+        return "250 go on";
       case "RCPT":
+        if (!address) return malformed;
+        if (!from) return misplaced;
         if (to.length === 100) return "452 a mail has at most 100 recipients";
-        to.push(given);
-        break;
+        to.push(address);
+        return "250 go on";
       case "DATA":
-        mail = Buffer.allocUnsafeSlow(largest); // no memory until it is used
-        length = 0;
-        break;
+        return from && to.length > 0 ? takeMail() : misplaced;
       case "RSET":
-        if (state !== "new") state = "greeted";
-        break;
+        from = "";
+        return "250 forgotten";
+      case "NOOP":
+        return "250 nothing done";
+      case "VRFY":
+        return "252 mail to everybody is taken";
+      case "QUIT":
+        return "221 good-bye";
+      default:
+        return "500 no such command here";
     }
-    if (then !== "same") state = then;
-    return reply;
   }
 
-  /** Takes an answer to AUTH, and asks the next question. */
-  function logIn(answer: string): string {
-    state = "greeted";
-    if (!base64.test(answer)) return "501 that is no Base64";
-    questions.shift();
-    if (questions.length > 0) {
-      state = "login";
-      return `334 ${questions[0]}`;
+  /** Asks for a name and a password, and takes any. */
+  async function logIn(rest: string): Promise<string> {
+    let [, name, answer] = mechanism.exec(rest) ?? [];
+    if (!name) return "504 only PLAIN and LOGIN are known";
+    const login = name.toUpperCase() === "LOGIN";
+    // "Username:" and "Password:". PLAIN has both in one answer.
+    for (const question of login ? ["VXNlcm5hbWU6", "UGFzc3dvcmQ6"] : [""]) {
+      if (!answer) {
+        say(`334 ${question}`);
+        answer = (await lines.next()).value ?? "*";
+      }
+      if (!base64.test(answer)) return "501 that is no Base64";
+      answer = "";
     }
     console.error("a client has logged in");
     return "235 welcome";
   }
-});
+
+  /** Reads a mail, prints it and returns the reply. */
+  async function takeMail(): Promise<string> {
+    await print(""); // while nobody reads what is printed, no more is taken
+    say("354 go on, up to a line that is only a dot");
+    const mail = Buffer.allocUnsafeSlow(largest + 1); // takes memory when used
+    let length = 0;
+    let begin = true; // of a line
+    for (;;) {
+      const { value: line } = await lines.next();
+      if (!line) return noCommand; // the client is gone, and its mail with it
+      if (begin && line === ".\r\n") break;
+      // The client puts a dot before each line that begins with one.
+      const text = begin && line.startsWith(".") ? line.slice(1) : line;
+      length += mail.write(text, length, "latin1"); // as much as has room
+      begin = line.endsWith("\r\n");
+    }
+    const head = `mail from ${from} to ${to.join(", ")}, ${length} bytes\n`;
+    from = "";
+    const refusal = refused.get("END");
+    if (refusal) return refusal;
+    if (length > largest) return tooLarge;
+    connection.setTimeout(0); // however long it takes until someone reads it
+    await print(head + harmless(mail.toString("utf8", 0, length)));
+    connection.setTimeout(idle);
+    return "250 printed";
+  }
+}
+
+/**
+ * Cuts a client's bytes behind each LF. A line ends only where a piece ends with
+ * CR LF: a line may have a lone LF in it, and a very long one comes in pieces.
+ */
+async function* readLines(connection: Socket) {
+  connection.setEncoding("latin1"); // a character for each byte
+  let rest = "";
+  // Without the option, the client's end would cut off its replies.
+  for await (const chunk of connection.iterator({ destroyOnReturn: false })) {
+    const pieces = `${rest}${chunk}`.split("\n");
+    rest = pieces.pop() ?? "";
+    for (const piece of pieces) yield `${piece}\n`;
+    if (rest.length > longest) {
+      yield rest.slice(0, -1);
+      rest = rest.slice(-1); // it may be a CR whose LF is to come
+    }
+    // A client that does not read its replies has to wait.
+    if (connection.writableNeedDrain) await once(connection, "drain");
+  }
+}
+
+/** Resolves when standard output has taken the text. */
+function print(text: string): Promise<void> {
+  return new Promise((done) => {
+    process.stdout.write(text, () => done());
+  });
+}
 
 /** Text of others must not steer the terminal. */
 function harmless(text: string): string {
   return text.replaceAll(control, "").replaceAll(direction, "");
-}
-
-let printer = Promise.resolve(); // standard output takes mail after mail
-function print(head: string, mail: Buffer): Promise<void> {
-  printer = printer.then(() => {
-    const text = `${mail}`.replaceAll(lineEnd, (end) =>
-      end === "\n" ? "␊" : "\n",
-    );
-    return new Promise((done) => {
-      process.stdout.write(harmless(`${head}\n${text}`), (error) => {
-        if (!error) done();
-      });
-    });
-  });
-  return printer;
 }

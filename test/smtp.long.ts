@@ -31,6 +31,7 @@ import {
   from,
   head,
   hello,
+  impatient,
   printed,
   scripted,
   serverFile,
@@ -113,8 +114,8 @@ check(
       connection.on("data", (chunk) => {
         said += chunk;
       });
-    // All replies to DATA come, but none to a mail.
-    while (said.split("354 ").length < 21) await setTimeout(50);
+    // Some may send their mail, and none is told that it is printed.
+    while (!said.includes("354 ")) await setTimeout(50);
     await setTimeout(5_000);
     assert.not.match(said, /250 printed/);
     const size = memory(own);
@@ -125,6 +126,30 @@ check(
   },
   "grep",
 );
+
+check(`${serverFile} takes no more than it can print`, async () => {
+  // Nobody reads its standard output, and its clients do not wait.
+  const own = start(`${node} ${serverFile} --port 0 | (head -1; sleep 600)`, {
+    limit: 300_000,
+  });
+  const { groups } = await own.line(/:(?<port>\d+)$/);
+  const mail = `${`${"ß".repeat(49)}\r\n`.repeat(99_990)}.\r\n`;
+  for (let round = 0; round < 6; round++) {
+    const clients = [];
+    for (let i = 0; i < 20; i++) {
+      const connection = await connect(Number(groups!.port));
+      connection.on("error", () => {}); // one too many, as it may be
+      connection.resume().write(envelope + mail);
+      clients.push(connection);
+    }
+    await setTimeout(3_000);
+    const size = memory(own);
+    assert.ok(size < 700e6, `the server has ${size} bytes`);
+    for (const connection of clients) connection.resetAndDestroy();
+    await setTimeout(500);
+  }
+  await own.stop("SIGKILL");
+});
 
 check(
   `${serverFile} keeps endless lines and mails off its memory`,
@@ -202,25 +227,25 @@ check(
     assert.is(await session(server.port, "NOOP\r\n"), "220 250 221");
     const told = server.lines
       .slice(begin)
-      .filter((line) => !/^a client is gone: (read|write) E\w+$/.test(line));
+      .filter((line) => !/^a client: (read|write) E\w+$/.test(line));
     assert.equal(told, []);
   },
 );
 
 check(`${serverFile} says good-bye to who is idle`, async () => {
-  const idle = await serve(`${serverFile} --idle 1`);
+  const idle = await impatient();
   for (const text of ["", hello, envelope, `${envelope}Hello`]) {
     const connection = await connect(idle.port);
     connection.write(text);
     const said = Buffer.concat(await connection.toArray());
     assert.match(codes(said), /^220( 250 250 250 354| 250)? 421$/);
   }
-  // One that reads nothing has 10 s more.
+  // One that reads nothing is closed as well.
   const deaf = await connect(idle.port);
   const closed = new Promise((resolve) => deaf.on("close", resolve));
   deaf.on("error", () => {});
   deaf.pause().write(hello.repeat(400_000));
-  await setTimeout(13_000);
+  await setTimeout(3_000);
   deaf.resume();
   await closed;
   assert.is(await session(idle.port, "NOOP\r\n"), "220 250 221");
@@ -622,6 +647,8 @@ meet(
     fs.writeFileSync(join(folder, "package.json"), "{}");
     const install = await run(
       `cd ${folder} && npm install --no-audit --no-fund nodemailer`,
+      "",
+      300_000,
     );
     assert.is(install.exitCode, 0, install.stderr);
     fs.writeFileSync(

@@ -6,7 +6,6 @@ import { once } from "node:events";
 import * as net from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { run } from "../scripts/processes.ts";
 import { check, connect, exchange, node, serve } from "./harness.ts";
 import {
   client,
@@ -17,6 +16,7 @@ import {
   from,
   head,
   hello,
+  impatient,
   printed,
   scripted,
   serverFile,
@@ -61,7 +61,7 @@ for (const [how, pieces, lines] of [
   });
 
 check(`${serverFile} tells what it can do`, async () => {
-  const reply = `${await exchange(server.port, [`${hello}HELO x\r\n`])}`;
+  const reply = `${await exchange(server.port, [`${hello}HELO x\r\nQUIT\r\n`])}`;
   assert.equal(reply.split("\r\n").slice(1), [
     "250-localhost",
     "250-PIPELINING",
@@ -70,6 +70,7 @@ check(`${serverFile} tells what it can do`, async () => {
     "250-SMTPUTF8",
     "250 AUTH PLAIN LOGIN",
     "250 localhost",
+    "221 good-bye",
     "",
   ]);
 });
@@ -91,13 +92,14 @@ const sessions: [string, string][] = [
   [`${envelope}.\r\n${to}DATA\r\n${from}`, "250 250 250 354 250 503 503 250"],
   [`${hello}${from}NOOP\r\nVRFY bob\r\n${to}`, "250 250 250 252 250"],
   // How they are written.
-  ["NOOP anything\r\nnoop \t\r\nVRFY\r\n", "250 250 501"],
-  ["RSET now\r\nQUIT now\r\nDATA now\r\n", "501 501 501"],
+  ["NOOP anything\r\nnoop \t\r\n", "250 250"],
   ["EHLO\r\nEHLO \r\nHELO x y\r\n", "501 501 250"],
   ["HELP\r\nEXPN x\r\nSTARTTLS\r\n\r\n", "500 500 500 500"],
   [" NOOP\r\nNOOP\tx\r\nconstructor\r\n__proto__ x\r\n", "500 500 500 500"],
   [long("NOOP ", 512) + long("NOOP ", 513), "250 500"],
   [hello + long("MAIL FROM:<a", 1024) + long("MAIL ", 1025), "250 501 500"],
+  [long("NOOP ", 12_289), "421"],
+  ["NOOP\r\r\n", "421"],
   // A line feed alone ends a command and the session, and so does what is no text.
   [`NOOP\r\nNOOP\nNOOP\r\n`, "250 421"],
   [`NOOP\rNOOP\r\n`, "421"],
@@ -116,7 +118,6 @@ const sessions: [string, string][] = [
   [`${hello}AUTH LOGIN\r\n*\r\n${from}`, "250 334 501 250"],
   [`${hello}AUTH PLAIN ?\r\nAUTH CRAM-MD5\r\nAUTH\r\n`, "250 501 504 504"],
   [hello + long("AUTH PLAIN ", 12_288), "250 235"],
-  [`${hello}AUTH PLAIN\r\n${long("", 12_290)}`, "250 334 421"],
 ];
 check(`${serverFile} answers each command as it should`, async () => {
   for (const [said, replies] of sessions) {
@@ -237,17 +238,17 @@ check(`${serverFile} prints no mail without an end`, async () => {
     let said = "";
     while (!said.includes("354")) said += (await once(connection, "data"))[0];
     connection.resetAndDestroy();
-    await server.line(/^a client is gone: read ECONNRESET$/);
+    await server.line(/^a client: read ECONNRESET$/);
   });
   assert.equal(
-    lines.filter((line) => !line.startsWith("a client is gone")),
+    lines.filter((line) => !line.startsWith("a client: ")),
     [],
   );
 });
 
 check(`${serverFile} prints what does not steer the terminal`, async () => {
   const mail =
-    "naïve ß\t😀\r\n\x1b[31mred\x07\x7f\u009b\r\na\nb\rc\r\n\r\n" +
+    "naïve ß\t😀\r\n\x1b[31mred\x07\x7f\u009b\r\na\n.b\rc\r\n\r\n" +
     "\u202eevil\u2066\u2069 end\u2028\r\n";
   const lines = await printed(server, async () => {
     await session(server.port, `${envelope}${mail}.\r\n`);
@@ -255,7 +256,7 @@ check(`${serverFile} prints what does not steer the terminal`, async () => {
   assert.is(lines[0], `${head} ${Buffer.byteLength(mail)} bytes`);
   assert.is(
     lines.slice(1).join("\n"),
-    "naïve ß\t😀\n[31mred\na␊bc\n\nevil end\u2028",
+    "naïve ß\t😀\n[31mred\na\n.bc\n\nevil end\u2028",
   );
 });
 
@@ -295,28 +296,19 @@ check(`${serverFile} lets go of who drips on behind QUIT`, async () => {
   clearInterval(drip);
 });
 
-check(`${serverFile} refuses what it is told to, and is patient`, async () => {
-  const options =
-    "--idle 1 --refuse EHLO:502 --refuse AUTH:535 --refuse END:554";
-  const strict = await serve(`${serverFile} ${options}`);
+check(`${serverFile} refuses what it is told to`, async () => {
+  const options = "--refuse EHLO:502 --refuse AUTH:535 --refuse END:554";
+  const strict = await impatient(options);
   const silent = await connect(strict.port);
   const said = `${hello}HELO x\r\nAUTH PLAIN\r\n${from}${to}DATA\r\nHello\r\n.\r\n${from}`;
   assert.is(
     await session(strict.port, said),
     "220 502 250 535 250 250 354 554 250 221",
   );
+  // And says good-bye to who is silent.
   assert.is(codes(Buffer.concat(await silent.toArray())), "220 421");
   await strict.stop();
   assert.is(strict.lines.length, 1); // that it is ready
-});
-
-check(`${serverFile} says how to refuse`, async () => {
-  const result = await run(`${node} ${serverFile} --refuse QUIT:500`);
-  assert.is(
-    result.stderr,
-    "--refuse takes a stage and a code, such as RCPT:450\n",
-  );
-  assert.is(result.exitCode, 2);
 });
 
 // The client.
@@ -359,29 +351,11 @@ check(`${clientFile} tells a refusal, and takes its leave`, async () => {
   assert.is(commands.at(-1), "QUIT");
 });
 
-for (const [stage, answer, told] of [
-  [
-    "EHLO",
-    "FIN",
-    "cut the connection before the reply was complete: try again",
-  ],
-  [
-    "mail",
-    "RST",
-    "cut the connection before the reply was complete: it may have the mail all the same",
-  ],
-] as const)
-  check(`${clientFile} says that a server leaves: ${stage}`, async () => {
-    const { port } = await scripted({ [stage]: answer });
-    const result = await client(port);
-    assert.is(result.stdout, "");
-    assert.is(result.stderr, `127.0.0.1:${port} ${told}\n`);
-    assert.is(result.exitCode, 1);
-  });
-
 check(`${clientFile} waits 10 minutes for the mail, and says so`, async () => {
   const { port } = await scripted({ mail: "250-well\r\n250-" });
+  const begin = performance.now();
   const result = await client(port, "", "Hello\n", faster);
+  assert.ok(performance.now() - begin > 600_000 / 200);
   assert.is(result.stdout, "");
   assert.equal(result.stderr.split("\n").slice(-3), [
     `waiting for 127.0.0.1:${port} to answer the mail`,

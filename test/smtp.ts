@@ -1,8 +1,18 @@
 /**
  * What the tests of the SMTP programs share.
  */
-import { run } from "../scripts/processes.ts";
-import { exchange, listen, node, type Server } from "./harness.ts";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { root, run } from "../scripts/processes.ts";
+import {
+  exchange,
+  listen,
+  node,
+  serve,
+  type Server,
+  temporaryFolder,
+} from "./harness.ts";
 
 export const serverFile = "tcp/smtp-server.ts";
 export const clientFile = "tcp/smtp-client.ts";
@@ -22,6 +32,27 @@ export const head = "mail from ada@example.test to bob@example.test,";
 export const faster =
   "--import 'data:text/javascript,const slow = globalThis.setTimeout;" +
   "globalThis.setTimeout = (what, ms) => slow(what, ms / 200)'";
+
+/**
+ * Starts a copy of the server that waits a second for its clients, where the
+ * original waits 5 minutes.
+ *
+ * @param options its options
+ * @returns the server, with its address
+ */
+export function impatient(options = ""): Promise<Server> {
+  const config = pathToFileURL(join(root, "shared/config.ts")).href;
+  const copy = join(temporaryFolder(), "impatient.mts");
+  const source = readFileSync(join(root, serverFile), "utf8");
+  if (!source.includes("5 * 60_000")) throw new Error("the limit is not there");
+  writeFileSync(
+    copy,
+    source
+      .replace("../shared/config.ts", config)
+      .replace("5 * 60_000", "1_000"),
+  );
+  return serve(`${node} ${copy} --port 0 ${options}`);
+}
 
 /**
  * The codes of the replies to what is said.
