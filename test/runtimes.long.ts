@@ -1,9 +1,10 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { ProcessOutput } from "zx";
-import { run } from "../scripts/processes.ts";
+import { run, start } from "../scripts/processes.ts";
 import { headers, play, type Step, withPorts } from "../scripts/transcript.ts";
 import { copyAll, playCopy } from "./copies.ts";
 import {
@@ -86,6 +87,25 @@ for (const [i, { name }] of copied.entries())
     const inNode = (file: string) => `node ${file}`;
     assert.equal(await playCopy(inJavaScript(name), inNode), []);
   });
+
+check("what ends a line is as the README says, everywhere", async () => {
+  const { port } = await serve("udp/echo-server.ts");
+  for (const { name, start: toRun } of runtimes) {
+    const command = toRun("udp/echo-client.ts");
+    const client = start(`${command} --port ${port}`);
+    client.stdin.write("a\r");
+    await client.line(/^a$/);
+    await setTimeout(400); // for longer, readline waits no more for the LF
+    client.stdin.end("\nb\u2028c\n");
+    const { stdout } = await client.ended;
+    // tsx, or node22 and the like.
+    const version = parseInt(
+      /^node(\d+)/.exec(command)?.[1] ?? process.versions.node,
+    );
+    const old = name === "Node" && version < 24;
+    assert.is(stdout, old ? "a\nb\u2028c\n" : "a\nb\nc\n", command);
+  }
+});
 
 /**
  * The rows of the README's table, and what happens there. A cell tells what is
