@@ -22,10 +22,9 @@ import { config } from "../shared/config.ts";
 const visiblePath = /^\/[!-~]*$/;
 const statusLine = /^HTTP\/1\.\d [1-9]\d\d( .*)?$/;
 const field = /^[!#$%&'*+.^`|~\w-]+:[\t -~\x80-\xff]*$/;
-const fromFirstToLastVisible = /[^\t ](.*[^\t ])?/;
 const digits = /^\d{1,15}$/;
 const lastIsChunked = /(^|,)[\t ]*chunked[\t ,]*$/i;
-const chunkSize = /^([\da-f]{1,8})[\t ]*(;.*)?$/i;
+const chunkSize = /^[\da-f]{1,8}[\t ]*(;.*)?$/i;
 const steersTerminal = /[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/gu;
 
 const { host, port, words } = config("http", { words: ["/"] });
@@ -35,22 +34,18 @@ if (!visiblePath.test(path) || path.includes("#") || more.length > 0) {
   process.exit(2);
 }
 
-const { stdout } = process;
 const server = `${host}:${port}`;
-const notHttp = `${server} sent no HTTP reply: try another --port`;
+const notHttp = `${server} sent no valid HTTP reply: try another --port`;
 const cut = `${server} cut the connection before the reply was complete: try again`;
-const lineLimit = 65_536; // bytes of a head, a chunk's size, or trailers
+const late = `no reply from ${server} within 10 s: try again`;
+const lineLimit = 65_536; // bytes
+const timeLimit = 10_000; // milliseconds
 const decoder = new TextDecoder(); // puts characters together again
-let received = ""; // and not used yet
-let room = lineLimit;
+let received = Buffer.alloc(0); // and not used yet
+let linesLeft = 200; // of heads and trailers, which could go on for ever
 
 const client = connect({ host, port });
-client.setEncoding("latin1"); // a character for each byte
-client.setTimeout(10_000, () => {
-  const printing = stdout.writableLength > 0; // so it is not the server's fault
-  if (printing) client.setTimeout(10_000);
-  else fail(`no reply from ${server} within 10 s: try again`);
-});
+client.setTimeout(timeLimit, () => fail(late));
 await once(client, "connect");
 const chunks = client.iterator();
 
@@ -62,7 +57,7 @@ client.write(
 
 let status = "";
 let code = 0;
-let fields: string[] = [];
+let fields = new Headers();
 while (code < 200) {
   // A code of 1xx says that the reply itself comes later.
   status = await readLine();
@@ -72,38 +67,36 @@ while (code < 200) {
 }
 
 console.error(status.replaceAll(steersTerminal, ""));
-const location = valueOf("location");
+const location = fields.get("location");
 if (code >= 300 && code < 400 && location)
   console.error(`not followed: ${location.replaceAll(steersTerminal, "")}`);
 
-const hasBody = code !== 204 && code !== 304; // whatever its fields say
-if (hasBody) await printBody();
+await printBody();
 client.destroy();
 process.exitCode = code < 400 ? 0 : 1;
 
 async function printBody() {
-  const length = valueOf("content-length");
-  const coding = valueOf("transfer-encoding");
-  const both = length !== undefined && coding !== undefined;
-  const tooOld = coding !== undefined && status.startsWith("HTTP/1.0");
-  const noNumber = length !== undefined && !digits.test(length);
+  if (code === 204 || code === 304) return; // no body, whatever its fields say
+  const length = fields.get("content-length");
+  const coding = fields.get("transfer-encoding");
+  const both = length !== null && coding !== null;
+  const tooOld = coding !== null && status.startsWith("HTTP/1.0");
+  const noNumber = length !== null && !digits.test(length);
   if (both || tooOld || noNumber)
     fail(`${server} does not say clearly where its reply ends: not printed`);
-  if (coding !== undefined && lastIsChunked.test(coding)) await printChunks();
-  else if (length !== undefined) await printBytes(Number(length));
+  if (coding !== null && lastIsChunked.test(coding)) await printChunks();
+  else if (length !== null) await printBytes(Number(length));
   else await printToTheEnd();
 }
 
 async function printChunks() {
   let size = 0;
   do {
-    room = lineLimit;
-    const [, hex] = chunkSize.exec(await readLine()) ?? [];
-    if (hex === undefined) fail(`${server} sent a chunk without a size`);
-    size = parseInt(hex, 16);
+    const line = await readLine();
+    if (!chunkSize.test(line)) fail(notHttp);
+    size = parseInt(line, 16); // which stops behind the digits
     await printBytes(size);
-    if (size > 0 && (await readLine()) !== "")
-      fail(`${server} sent a chunk that is longer than its size`);
+    if (size > 0 && (await readLine()) !== "") fail(notHttp);
   } while (size > 0);
   await readFields(); // the trailers: fields behind the body
 }
@@ -111,9 +104,9 @@ async function printChunks() {
 async function printBytes(size: number) {
   let missing = size;
   while (missing > 0) {
-    if (received === "") await receive();
-    const piece = received.slice(0, missing);
-    received = received.slice(piece.length);
+    if (received.length === 0) await receive();
+    const piece = received.subarray(0, missing);
+    received = received.subarray(piece.length);
     missing -= piece.length;
     await print(piece);
   }
@@ -124,27 +117,28 @@ async function printToTheEnd() {
   for await (const piece of chunks) await print(piece);
 }
 
-/** The lines up to an empty one. One that begins with a space goes on the last. */
+/** The fields up to an empty line. Headers joins those of one name by a comma. */
 async function readFields() {
-  const fields: string[] = [];
-  let line = await readLine();
-  while (line !== "") {
-    const folded = line.startsWith(" ") || line.startsWith("\t");
-    if (folded) line = `${fields.pop() ?? ""} ${line}`;
-    if (!field.test(line))
-      fail(`${server} sent a bad field: try another --port`);
-    fields.push(line);
-    line = await readLine();
+  const fields = new Headers();
+  while (linesLeft > 0) {
+    linesLeft--;
+    const line = await readLine();
+    if (line === "") return fields;
+    if (!field.test(line)) fail(notHttp);
+    const colon = line.indexOf(":");
+    fields.append(line.slice(0, colon), line.slice(colon + 1));
   }
-  return fields;
+  return fail(notHttp);
 }
 
 async function readLine() {
-  while (!received.includes("\n") && received.length < room) await receive();
-  const [line = ""] = received.split("\n", 1);
-  received = received.slice(line.length + 1);
-  room -= line.length;
-  if (room <= 0) fail(`${server} sent more than ${lineLimit} bytes of a head`);
+  while (!received.includes("\n")) {
+    if (received.length > lineLimit) fail(notHttp);
+    await receive();
+  }
+  const end = received.indexOf("\n");
+  const line = received.toString("latin1", 0, end); // a character for each byte
+  received = received.subarray(end + 1);
   if (!line.endsWith("\r")) fail(notHttp);
   return line.slice(0, -1);
 }
@@ -152,27 +146,17 @@ async function readLine() {
 async function receive() {
   const { value, done } = await chunks.next();
   if (done) fail(cut);
-  received += value;
+  received = Buffer.concat([received, value]);
 }
 
 /** Prints bytes as they are, but to a terminal only what is text. */
-async function print(piece: string) {
-  const bytes = Buffer.from(piece, "latin1");
+async function print(bytes: Buffer) {
   const text = decoder.decode(bytes, { stream: true });
-  const shown = stdout.isTTY ? text.replaceAll(steersTerminal, "") : bytes;
-  await new Promise((written) => stdout.write(shown, written));
-}
-
-/** The value of a field. Two fields of one name are one, joined by a comma. */
-function valueOf(name: string) {
-  const start = `${name}:`;
-  const found = fields.filter((line) => line.toLowerCase().startsWith(start));
-  if (found.length === 0) return undefined;
-  const values = found.map((line) => {
-    const value = line.slice(start.length);
-    return fromFirstToLastVisible.exec(value)?.[0] ?? "";
-  });
-  return values.join();
+  const safe = text.replaceAll(steersTerminal, "");
+  const shown = process.stdout.isTTY ? safe : bytes;
+  client.setTimeout(0); // the server is not to blame for what comes now
+  await new Promise((written) => process.stdout.write(shown, written));
+  client.setTimeout(timeLimit);
 }
 
 function fail(message: string): never {

@@ -4,13 +4,10 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { run } from "../scripts/processes.ts";
 import { check, connect, listen, node, serve } from "./harness.ts";
-import { get } from "./http.ts";
+import { clientFile, get, ok, reply, serverFile } from "./http.ts";
 
-const { port } = await serve("tcp/http-server.ts");
-const clientFile = "tcp/http-client.ts";
+const { port } = await serve(serverFile);
 const ask = (words: string) => run(`${node} ${clientFile} ${words}`);
-const ok = "HTTP/1.1 200 OK\n";
-const reply = (field: string) => `HTTP/1.1 200 OK\r\n${field}\r\n\r\n`;
 
 /**
  * Writes a piece each second, and waits for the server's end.
@@ -30,7 +27,7 @@ async function wait(...pieces: string[]) {
   return { text, seconds: (performance.now() - begin) / 1000 };
 }
 
-check("tcp/http-server.ts waits 10 s, and no longer", async () => {
+check(`${serverFile} waits 10 s, and no longer`, async () => {
   const refused = [wait("GET / HTTP/1.1\r\n"), wait(...get("/"))];
   const head = wait("HEAD / HTTP/1.1\r\nHo");
   const silent = [wait(), wait(...Array<string>(60).fill("\r\n"))];
@@ -46,7 +43,7 @@ check("tcp/http-server.ts waits 10 s, and no longer", async () => {
   assert.not.match((await idle).text, "408");
 });
 
-check("tcp/http-server.ts drops who goes on behind a refusal", async () => {
+check(`${serverFile} drops who goes on behind a refusal`, async () => {
   const begin = performance.now();
   // Its own half stays open, whatever the server does.
   const connection = net.connect({ port, allowHalfOpen: true });
@@ -59,7 +56,7 @@ check("tcp/http-server.ts drops who goes on behind a refusal", async () => {
   assert.ok(seconds > 9.5 && seconds < 30, `${seconds} s`);
 });
 
-check("tcp/http-server.ts waits for a slow client up to 10 s", async () => {
+check(`${serverFile} waits for a slow client up to 10 s`, async () => {
   const connection = await connect(port);
   for (let i = 0; i < 4; i++) {
     connection.write(get("/"));

@@ -4,6 +4,13 @@
 import * as assert from "uvu/assert";
 import { connect } from "./harness.ts";
 
+export const serverFile = "tcp/http-server.ts";
+export const clientFile = "tcp/http-client.ts";
+export const chunked = "Transfer-Encoding: chunked";
+
+/** What the client tells of a reply that is one. */
+export const ok = "HTTP/1.1 200 OK\n";
+
 /** A reply of the server. */
 export interface Reply {
   status: number;
@@ -20,6 +27,16 @@ export interface Reply {
  */
 export function get(target: string, ...fields: string[]): string {
   return `GET ${target} HTTP/1.1\r\n${["Host: x", ...fields].join("\r\n")}\r\n\r\n`;
+}
+
+/** The same as a POST, which the server does not take. */
+export function post(...fields: string[]): string {
+  return get("/", ...fields).replace("GET", "POST");
+}
+
+/** The head of a reply, for the client. */
+export function reply(...fields: string[]): string {
+  return `HTTP/1.1 200 OK\r\n${fields.map((field) => `${field}\r\n`).join("")}\r\n`;
 }
 
 /** A GET, and the connection ends behind its reply. */
