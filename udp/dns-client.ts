@@ -7,25 +7,28 @@
  * leads forward, or in a circle, is an error.
  *
  * The words are a name and a type of records: A, AAAA, CNAME, MX, NS, PTR, SOA,
- * SRV, TXT, or any other by its number, such as TYPE257.
+ * TXT, or any other by its number, such as TYPE257. A name has labels of 1 to 63
+ * visible ASCII characters; a backslash is refused. Types below 42 that are not
+ * in this list are refused as well, if a reply has one: their data may be written
+ * with pointers.
  *
  *     $ tsx udp/dns-server.ts
  *     The DNS server is ready on 127.0.0.1:5300
  *     127.0.0.1 asks example.test. MX: NOERROR
  *     $ tsx udp/dns-client.ts example.test MX
- *     example.test.		300	IN	MX	10 mail.example.test.
- *     example.test.		300	IN	MX	20 mail2.example.test.
+ *     example.test.	300	IN	MX	10 mail.example.test.
+ *     example.test.	300	IN	MX	20 mail2.example.test.
  */
 import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
-import { once } from "node:events";
+import { on, once } from "node:events";
 import { isIPv6 } from "node:net";
 import { config } from "../shared/config.ts";
 
 const { host, port, words } = config("dns", { words: ["example.test", "A"] });
 const [name = "example.test", type = "A", ...more] = words;
 
-/** The types of records that it knows: name, number, and how to read the data. */
+// The types of records that it knows: name, number, and how to read the data.
 const TYPES: [string, number, (data: Cursor) => string][] = [
   ["A", 1, (data) => take(data, 4).join(".")],
   ["NS", 2, readName],
@@ -35,134 +38,120 @@ const TYPES: [string, number, (data: Cursor) => string][] = [
   ["MX", 15, (data) => `${readNumber(data, 2)} ${readName(data)}`],
   ["TXT", 16, readStrings],
   ["AAAA", 28, readIPv6],
-  ["SRV", 33, readSRV],
 ];
-const [NS, SOA, OPT, ANY, IN] = [2, 6, 41, 255, 1];
-// More types whose data has names, which may be pointers (RFC 3597, 4).
-const POINTING = [3, 4, 7, 8, 9, 14, 17, 18, 21, 24, 26, 30, 35];
-const RCODES = (
-  "NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED YXDOMAIN YXRRSET NXRRSET " +
-  "NOTAUTH NOTZONE 11 12 13 14 15 BADVERS BADKEY BADTIME BADMODE BADNAME " +
-  "BADALG BADTRUNC BADCOOKIE"
-).split(" ");
+// More numbers with the names that the RFCs give them.
+const [NS, CNAME, SOA, OPT, IN] = [2, 5, 6, 41, 1];
 const [QR, OPCODE, TC, RD] = [0x8000, 0x7800, 0x200, 0x100];
 const [HEADER_SIZE, EDNS_SIZE, POINTER] = [12, 1232, 0xc0];
-// What has a meaning in a zone file, and so gets a backslash.
-const [IN_NAME, IN_STRING, UNPRINTABLE] = [/[\\".;()@$]/g, /[\\"]/g, /[^ -~]/g];
-const TYPE_BY_NUMBER = /^TYPE\d{1,5}$/;
-const NAME_PART = /\\\d{3}|\\[ -/:-~]|[!-[\]-~]/g; // \032, \., or a letter
+const RCODES = `NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED YXDOMAIN
+  YXRRSET NXRRSET NOTAUTH NOTZONE 11 12 13 14 15 BADVERS BADKEY BADTIME BADMODE
+  BADNAME BADALG BADTRUNC BADCOOKIE`.split(/\s+/);
+// What is printed as a number, so that it has no meaning in a name or a string.
+const [NOT_IN_NAME, NOT_IN_STRING] = [/[^\w*/-]/g, /[^ -~]|["\\]/g];
+const TYPE_BY_NUMBER = /^TYPE(\d{1,5})$/i;
+const LABEL = /^[!-[\]-~]{1,63}$/; // typed: visible ASCII without a backslash
 
 type Cursor = { bytes: Buffer; at: number }; // a message, and the place in it
-type Resource = ReturnType<typeof readRecord>;
+
+// How a number and a text are written: the high byte first; behind its length.
+const short = (number: number) => [number >> 8, number & 255];
+const writeString = (text: string) => [text.length, ...Buffer.from(text)];
 
 const server = `${host}:${port}`;
 if (more.length > 0) fail("too many words: a name and a type are enough", 2);
-const wanted = typeNumber(type.toUpperCase());
+const listed = TYPES.find(([name]) => name === type.toUpperCase());
+const [, digits] = TYPE_BY_NUMBER.exec(type) ?? [];
+const wanted = listed ? listed[1] : Number(digits);
+if (!(wanted < 65536)) fail(`there is no type ${type}: see --help`, 2);
 const id = randomInt(65536);
 const question = [...writeName(name), ...short(wanted), ...short(IN)];
 // One question, and one more record: an OPT says how long a reply may be.
 const header = [id, RD, 1, 0, 0, 1].flatMap(short);
-const opt = [0, ...short(OPT), ...short(EDNS_SIZE), 0, 0, 0, 0, 0, 0];
-const query = Buffer.from([...header, ...question, ...opt]);
-const asked = questionOf(query);
+const edns = [0, ...[OPT, EDNS_SIZE, 0, 0, 0].flatMap(short)];
+const query = Buffer.from([...header, ...question, ...edns]);
 
 const client = createSocket(isIPv6(host) ? "udp6" : "udp4");
 client.connect(port, host);
 await once(client, "connect");
-let tries = 0;
-const timer = setInterval(ask, 2000);
-ask();
-client.on("message", (reply) => {
-  if (!isOurs(reply)) return;
-  clearInterval(timer);
-  client.close();
-  try {
-    show(reply);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    fail(`malformed reply from ${server}: ${error.message}`);
-  }
-});
-
-function ask() {
-  if (tries === 3) fail(`no reply from ${server} to 3 queries: try again`);
-  tries += 1;
-  client.send(query, (error) => error && client.emit("error", error));
+// Three tries, for a query or its reply may be lost.
+const send = () => client.send(query);
+const timers = [0, 2000, 4000].map((delay) => setTimeout(send, delay));
+const signal = AbortSignal.timeout(6000);
+for await (const [reply] of on(client, "message", { signal })) {
+  if (!isOurs(reply)) continue;
+  show(reply);
+  break;
 }
+for (const timer of timers) clearTimeout(timer);
+client.close();
 
 /** Whether this is the reply. Some servers send errors without the question. */
 function isOurs(reply: Buffer): boolean {
   if (reply.length < HEADER_SIZE || reply.readUInt16BE(0) !== id) return false;
   const flags = reply.readUInt16BE(2);
   if ((flags & (QR | OPCODE)) !== QR) return false;
-  const question = questionOf(reply);
-  return question === asked || (question === "" && (flags & 15) !== 0);
+  const asked = questionOf(reply);
+  return asked === questionOf(query) || (asked === "" && (flags & 15) > 0);
 }
 
-/** The question in lower case (RFC 4343), or nothing if it cannot be read. */
-function questionOf(bytes: Buffer): string {
-  const message = { bytes, at: HEADER_SIZE };
-  try {
-    if (bytes.readUInt16BE(4) === 0) return "";
-    const name = readName(message).toLowerCase();
-    return `${name} ${readNumber(message, 2)} ${readNumber(message, 2)}`;
-  } catch {
-    return "";
-  }
+/** The question, its name in lower case (RFC 4343); nothing if there is none. */
+function questionOf(message: Buffer): string {
+  if (message.readUInt16BE(4) === 0) return "";
+  const end = HEADER_SIZE + question.length;
+  const name = message.toString("latin1", HEADER_SIZE, end - 4);
+  return name.toLowerCase() + message.toString("latin1", end - 4, end);
 }
 
 /** Prints the answers, and what else the reply says. */
 function show(reply: Buffer) {
   const flags = reply.readUInt16BE(2);
   if (flags & TC) fail(`the reply of ${server} is cut: ask it over TCP`);
-  const message: Cursor = { bytes: reply, at: HEADER_SIZE };
-  message.at += question.length;
-  const readSection = (count: number) =>
-    Array.from({ length: count }, () => readRecord(message));
-  // A header alone has an error to tell, whatever its counts are.
-  const bare = questionOf(reply) === "";
-  const answers = bare ? [] : readSection(reply.readUInt16BE(6));
-  const authority = bare ? [] : readSection(reply.readUInt16BE(8));
-  const additional = bare ? [] : readSection(reply.readUInt16BE(10));
-  const lines = answers.map(lineOf);
-  for (const line of lines) console.log(line);
+  const message: Cursor = { bytes: reply, at: HEADER_SIZE + question.length };
+  // An error without the question has no records, whatever its header says.
+  const counts = questionOf(reply) === "" ? [] : [6, 8, 10];
+  const [answers = [], authority = [], additional = []] = counts.map((at) =>
+    Array.from({ length: reply.readUInt16BE(at) }, () => readRecord(message)),
+  );
+  for (const { line } of answers) console.log(line);
 
   // An OPT record has 8 more bits of the code (RFC 6891, 6.1.3).
-  const edns = additional.find((record) => record.type === OPT);
-  const code = (edns ? edns.ttl >>> 24 : 0) * 16 + (flags & 15);
+  const opt = additional.find(({ type }) => type === OPT);
+  const code = (opt ? opt.ttl >>> 24 : 0) * 16 + (flags & 15);
   if (code > 0) fail(`${RCODES[code] ?? code} for ${name}, says ${server}`);
-  const found = (record: Resource) => record.type === wanted || wanted === ANY;
-  if (answers.some(found)) return;
-  const places = authority.filter((record) => record.type === NS);
-  if (places.length > 0 && !authority.some(({ type }) => type === SOA)) {
-    const names = places.map(({ data }) => readName(data));
-    fail(`${server} does not know ${name}: ask ${names.join(" or ")}`);
-  }
+  // Aliases alone are no answer, but to who asks for them.
+  if (answers.some(({ type }) => type !== CNAME || wanted === CNAME)) return;
+  // The zone's own server would send its SOA. This one knows who to ask.
+  const other = authority.find(({ type }) => type === NS);
+  if (other && !authority.some(({ type }) => type === SOA))
+    fail(`${server} does not know ${name}: ask ${other.data}`);
   console.error(`${server} has no ${type} of ${name}`);
 }
 
-/** A record as a line of a zone file (RFC 1035, 5.1). */
-function lineOf({ owner, type, kind, ttl, data }: Resource): string {
-  const text = readData(type, data);
-  if (kind !== IN || data.at !== data.bytes.length)
-    throw new RangeError("a record that is not what its header says");
-  const tabs = "\t".repeat(Math.max(1, 3 - (owner.length >> 3)));
-  return [owner + tabs + ttl, "IN", typeName(type), text].join("\t");
-}
-
-function readData(type: number, data: Cursor): string {
+/** A record, with its line of a zone file (RFC 1035, 5.1). */
+function readRecord(message: Cursor) {
+  const owner = readName(message);
+  const [type, kind] = [readNumber(message, 2), readNumber(message, 2)];
+  const [ttl, size] = [readNumber(message, 4), readNumber(message, 2)];
+  const at = message.at;
+  take(message, size);
+  // A name in the data may be a pointer, so it is read in the whole message.
+  const rest: Cursor = { bytes: message.bytes.subarray(0, message.at), at };
   const known = TYPES.find(([, number]) => number === type);
-  if (known) return known[2](data);
-  if (POINTING.includes(type))
-    fail(`${server} sent a TYPE${type}, which this client cannot read`);
-  // As RFC 3597 writes the data of all other types: its size and its bytes.
-  const size = data.bytes.length - data.at;
-  return `\\# ${size} ${take(data, size).toString("hex")}`.toUpperCase().trim();
+  const [name, , read] = known ?? [`TYPE${type}`, type, readUnknown];
+  // Up to here, the data of an unknown type may have pointers (RFC 3597, 4).
+  if (!known && type < OPT)
+    fail(`${server} sent a ${name}, which this client cannot read`);
+  const data = read(rest);
+  if (rest.at < message.at || (kind !== IN && type !== OPT))
+    malformed("a record is not what its header says");
+  const line = [owner, ttl, "IN", name, data].join("\t");
+  return { type, ttl, data, line };
 }
 
-function readSRV(data: Cursor): string {
-  const numbers = [2, 2, 2].map((size) => readNumber(data, size));
-  return `${numbers.join(" ")} ${readName(data)}`;
+/** The data of any other type: its size and its bytes (RFC 3597, 5). */
+function readUnknown(data: Cursor): string {
+  const bytes = take(data, data.bytes.length - data.at);
+  return `\\# ${bytes.length} ${bytes.toString("hex").toUpperCase()}`.trim();
 }
 
 function readSOA(data: Cursor): string {
@@ -172,70 +161,12 @@ function readSOA(data: Cursor): string {
 }
 
 function readStrings(data: Cursor): string {
-  const strings: string[] = [];
+  let text = "";
   while (data.at < data.bytes.length) {
-    const bytes = take(data, readNumber(data, 1));
-    strings.push(`"${escaped(bytes, IN_STRING)}"`);
+    const string = take(data, readNumber(data, 1));
+    text += `"${escaped(string, NOT_IN_STRING)}" `;
   }
-  return strings.join(" ");
-}
-
-function readRecord(message: Cursor) {
-  const owner = readName(message);
-  const [type, kind] = [readNumber(message, 2), readNumber(message, 2)];
-  const ttl = readNumber(message, 4);
-  const size = readNumber(message, 2);
-  const at = message.at;
-  take(message, size);
-  const data: Cursor = { bytes: message.bytes.subarray(0, message.at), at };
-  return { owner, type, kind, ttl, data };
-}
-
-/** A name: labels with their lengths; at the end an empty one, or a pointer. */
-function readName(message: Cursor): string {
-  let from = message;
-  let size = 1;
-  let pointers = 0;
-  let name = "";
-  let start = from.at;
-  let length = readNumber(from, 1);
-  while (length > 0) {
-    if (length >= POINTER) {
-      const at = (length - POINTER) * 256 + readNumber(from, 1);
-      pointers += 1;
-      if (at >= start || pointers > 127) throw new RangeError("a bad pointer");
-      from = { bytes: message.bytes, at };
-      start = at;
-    } else {
-      size += 1 + length;
-      if (length > 63 || size > 255) throw new RangeError("a name too long");
-      const label = escaped(take(from, length), IN_NAME);
-      name += `${label.replaceAll(" ", "\\032")}.`;
-    }
-    length = readNumber(from, 1);
-  }
-  return name || ".";
-}
-
-function readNumber(message: Cursor, size: number): number {
-  return take(message, size).readUIntBE(0, size);
-}
-
-/** The next bytes of a message. Only here, the cursor moves. */
-function take(message: Cursor, size: number): Buffer {
-  const bytes = message.bytes.subarray(message.at, message.at + size);
-  if (bytes.length < size) throw new RangeError("beyond the end");
-  message.at += size;
-  return bytes;
-}
-
-/** Bytes as text, in which no byte is special or steers the terminal. */
-function escaped(bytes: Buffer, special: RegExp): string {
-  const text = bytes.toString("latin1").replaceAll(special, "\\$&");
-  return text.replaceAll(UNPRINTABLE, (character) => {
-    const number = String(character.charCodeAt(0));
-    return `\\${number.padStart(3, "0")}`;
-  });
+  return text.trim();
 }
 
 /** An IPv6 address in its short form (RFC 5952), as URLs have it, too. */
@@ -247,52 +178,52 @@ function readIPv6(data: Cursor): string {
   return `::ffff:${Buffer.from(hex, "hex").subarray(12).join(".")}`;
 }
 
-function typeName(type: number): string {
-  const known = TYPES.find(([, number]) => number === type);
-  return known ? known[0] : `TYPE${type}`; // as RFC 3597 calls the others
-}
-
-function typeNumber(word: string): number {
-  const known = TYPES.find(([name]) => name === word);
-  if (known) return known[1];
-  const number = Number(word.slice("TYPE".length));
-  if (TYPE_BY_NUMBER.test(word) && number < 65536) return number;
-  const names = TYPES.map(([name]) => name).join(", ");
-  fail(`there is no type ${word}: try ${names}, or TYPE33 for others`, 2);
-}
-
-/** A name as it is typed: `\.` is a dot in a label, `\032` a byte (5.1). */
-function writeName(text: string): number[] {
-  if (text === ".") return [0]; // the root
-  const parts: string[] = text.match(NAME_PART) ?? [];
-  let wrong = parts.join("") !== text;
-  if (parts.at(-1) !== ".") parts.push(".");
-  const bytes: number[] = [];
-  let label: number[] = [];
-  for (const part of parts) {
-    if (part !== ".") {
-      label.push(byteOf(part));
-      continue;
-    }
-    if (label.length === 0 || label.length > 63) wrong = true;
-    if (Math.max(...label) > 255) wrong = true;
-    bytes.push(label.length, ...label);
-    label = [];
+/** A name: the root, a pointer to a name, or a label and again a name. */
+function readName(message: Cursor, parts = 0): string {
+  const start = message.at;
+  const length = readNumber(message, 1);
+  if (length === 0) return ".";
+  if (length >= POINTER) {
+    const at = (length - POINTER) * 256 + readNumber(message, 1);
+    if (at >= start || parts === 255) malformed("a pointer does not lead back");
+    return readName({ bytes: message.bytes, at }, parts + 1);
   }
-  if (wrong || bytes.length > 254)
-    fail(`${text} is no name: it takes labels of 1 to 63 ASCII characters`, 2);
+  if (length > 63 || parts === 255) malformed("a name is too long");
+  const label = escaped(take(message, length), NOT_IN_NAME);
+  const rest = readName(message, parts + 1);
+  return rest === "." ? `${label}.` : `${label}.${rest}`;
+}
+
+function readNumber(message: Cursor, size: number): number {
+  return take(message, size).readUIntBE(0, size);
+}
+
+/** The next bytes of a message. Only here, the cursor moves. */
+function take(message: Cursor, size: number): Buffer {
+  const bytes = message.bytes.subarray(message.at, message.at + size);
+  if (bytes.length < size) malformed("it ends too early");
+  message.at += size;
+  return bytes;
+}
+
+/** Bytes as text, in which no byte has a meaning or steers the terminal. */
+function escaped(bytes: Buffer, unsafe: RegExp): string {
+  const number = (byte: string) => String(byte.charCodeAt(0)).padStart(3, "0");
+  const text = bytes.toString("latin1");
+  return text.replace(unsafe, (byte) => `\\${number(byte)}`);
+}
+
+/** A name as it is typed, with a dot at its end or not. */
+function writeName(text: string): number[] {
+  const labels = text === "." ? [] : text.replace(/\.$/, "").split(".");
+  const bytes = labels.flatMap(writeString);
+  if (!labels.every((label) => LABEL.test(label)) || bytes.length > 254)
+    fail(`${text} is no name that this client takes: see --help`, 2);
   return [...bytes, 0];
 }
 
-/** A byte of a typed name. */
-function byteOf(part: string): number {
-  if (part.length === 4) return Number(part.slice(1));
-  return part.charCodeAt(part.length - 1);
-}
-
-/** A number in two bytes, the high one first. */
-function short(number: number): number[] {
-  return [number >> 8, number & 255];
+function malformed(what: string): never {
+  fail(`malformed reply from ${server}: ${what}`);
 }
 
 function fail(line: string, status = 1): never {

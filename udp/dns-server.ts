@@ -21,9 +21,22 @@ import { config } from "../shared/config.ts";
 
 const { host, port } = config("dns");
 
+// Numbers with the names that the RFCs give them.
 const TYPE = { A: 1, NS: 2, SOA: 6, MX: 15, TXT: 16, AAAA: 28 };
 const [OPT, ANY] = [41, 255]; // types that no record of the zone has
 const [IN, TTL] = [1, 300]; // the Internet's class; keep a record for 300 s
+const [QR, OPCODE, AA, TC, RD] = [0x8000, 0x7800, 0x400, 0x200, 0x100];
+const [VERSION, DO] = [0xff0000, 0x8000]; // parts of the TTL of an OPT record
+const RCODES = "NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED".split(" ");
+RCODES[16] = "BADVERS";
+const [HEADER_SIZE, UDP_SIZE, EDNS_SIZE] = [12, 512, 1232];
+const NOT_PLAIN = /[^!-~]|\./g; // in a label, where a dot is no separator
+
+// How they are written: a number with its high byte first, a text behind its
+// length, and a name as its labels, with an empty one behind the last.
+const short = (number: number) => [number >> 8, number & 255];
+const writeString = (text: string) => [text.length, ...Buffer.from(text)];
+const writeName = (name: string) => `${name}.`.split(".").flatMap(writeString);
 
 // The zone. Its names and addresses belong to nobody (RFC 2606, 5737 and 3849).
 const ORIGIN = "example.test";
@@ -45,24 +58,9 @@ const zone = [
   record("mail2.example.test", "A", [198, 51, 100, 25]),
 ];
 
-// Flags, codes and sizes, with the names that the RFCs give them.
-const [QR, OPCODE, AA, TC, RD] = [0x8000, 0x7800, 0x400, 0x200, 0x100];
-const DO = 0x8000; // the flag of an OPT record
-const RCODE = {
-  NOERROR: 0,
-  FORMERR: 1,
-  NXDOMAIN: 3,
-  NOTIMP: 4,
-  REFUSED: 5,
-  BADVERS: 16,
-};
-const [HEADER_SIZE, UDP_SIZE, EDNS_SIZE] = [12, 512, 1232];
-const NOT_PLAIN = /[^!-~]|\./g; // in a label, where a dot is no separator
-
 type Cursor = { bytes: Buffer; at: number }; // a message, and the place in it
 type Query = ReturnType<typeof readQuery>;
-type Code = keyof typeof RCODE;
-type Reply = { code: Code; answers?: number[][]; authority?: number[][] };
+type Reply = { code: string; answers?: number[][]; authority?: number[][] };
 
 const server = createSocket(isIPv6(host) ? "udp6" : "udp4");
 server.bind(port, host);
@@ -94,13 +92,18 @@ server.on("message", (message, client) => {
   console.log(`${client.address} asks ${asked}: ${reply.code}`);
 });
 
+function typeName(type: number): string {
+  const known = Object.entries(TYPE).find(([, number]) => number === type);
+  return known ? known[0] : `TYPE${type}`; // as RFC 3597 calls the others
+}
+
 function answer(message: Buffer, query?: Query): Reply {
   if (message.readUInt16BE(2) & OPCODE) return { code: "NOTIMP" };
   if (!query) return { code: "FORMERR" };
-  const { name, type, edns } = query;
-  if (edns && edns.version > 0) return { code: "BADVERS" };
-  const inZone = name === ORIGIN || name.endsWith(`.${ORIGIN}`);
-  if (!inZone || query.kind !== IN) return { code: "REFUSED" };
+  const { name, type, kind, opt } = query;
+  if (opt && opt.ttl & VERSION) return { code: "BADVERS" };
+  const inZone = `.${name}`.endsWith(`.${ORIGIN}`);
+  if (!inZone || kind !== IN) return { code: "REFUSED" };
 
   const own = zone.filter(({ owner }) => owner === name);
   // For ANY, the records of one type are enough (RFC 8482).
@@ -110,54 +113,43 @@ function answer(message: Buffer, query?: Query): Reply {
   if (answers.length > 0) return { code: "NOERROR", answers };
   // A name with names below it exists. The SOA record says for how long a
   // client may keep in mind that there is nothing (RFC 2308).
-  const below = zone.some(({ owner }) => owner.endsWith(`.${name}`));
-  const code = own.length > 0 || below ? "NOERROR" : "NXDOMAIN";
-  return { code, authority: [soa.bytes] };
+  const exists = zone.some(({ owner }) => `.${owner}`.endsWith(`.${name}`));
+  return { code: exists ? "NOERROR" : "NXDOMAIN", authority: [soa.bytes] };
 }
 
 /** Takes a query apart. Throws if it is malformed. */
 function readQuery(bytes: Buffer) {
-  const counts = [4, 6, 8, 10].map((at) => bytes.readUInt16BE(at));
-  const [questions = 0, answers = 0, authority = 0, additional = 0] = counts;
   const message: Cursor = { bytes, at: HEADER_SIZE };
-  const name = readName(message).toLowerCase();
+  const name = readName(message).slice(0, -1).toLowerCase();
   const [type, kind] = [readNumber(message, 2), readNumber(message, 2)];
   const question = [...bytes.subarray(HEADER_SIZE, message.at)];
-  const length = answers + authority + additional;
-  const records = Array.from({ length }, () => readRecord(message));
-  const opts = records.filter((record) => record.type === OPT);
-  if (questions !== 1 || opts.length > 1) throw new RangeError("too many");
-  return { name, type, kind, question, edns: opts[0] };
+  // The header has the sizes of three sections of records. Only an OPT record
+  // matters, wherever it stands (RFC 6891, 6.1.1).
+  const records = [6, 8, 10].flatMap((at) =>
+    Array.from({ length: bytes.readUInt16BE(at) }, () => readRecord(message)),
+  );
+  const [opt, another] = records.filter((record) => record.type === OPT);
+  if (bytes.readUInt16BE(4) !== 1 || another) throw new RangeError("too many");
+  return { name, type, kind, question, opt };
 }
 
-/** A record of a query, of which only an OPT matters (RFC 6891, 6.1.2). */
 function readRecord(message: Cursor) {
-  readName(message);
-  const [type, size] = [readNumber(message, 2), readNumber(message, 2)];
-  const version = readNumber(message, 2) & 255; // behind a byte for replies
-  const flags = readNumber(message, 2);
+  readName(message); // its owner
+  const [type, kind] = [readNumber(message, 2), readNumber(message, 2)];
+  const ttl = readNumber(message, 4);
   take(message, readNumber(message, 2)); // its data
-  return { type, size, version, flags };
+  return { type, kind, ttl };
 }
 
-/** A name: labels with their lengths before them, and an empty one. */
-function readName(message: Cursor): string {
-  const start = message.at;
-  const labels: string[] = [];
-  let length = readNumber(message, 1);
-  while (length > 0) {
-    if (length > 63) throw new RangeError("too long a label, or a pointer");
-    const label = take(message, length).toString("latin1");
-    labels.push(label.replaceAll(NOT_PLAIN, "?")); // the zone has no such name
-    length = readNumber(message, 1);
-  }
-  if (message.at - start > 255) throw new RangeError("too long a name");
-  return labels.join(".");
-}
-
-function typeName(type: number): string {
-  const known = Object.entries(TYPE).find(([, number]) => number === type);
-  return known ? known[0] : `TYPE${type}`; // as RFC 3597 calls the others
+/** A name: the root, or a label and again a name. */
+function readName(message: Cursor, room = 255): string {
+  const length = readNumber(message, 1);
+  if (length === 0) return "";
+  if (length > 63) throw new RangeError("too long a label, or a pointer");
+  if (length + 2 > room) throw new RangeError("too long a name");
+  const label = take(message, length).toString("latin1");
+  const rest = readName(message, room - length - 1);
+  return `${label.replaceAll(NOT_PLAIN, "?")}.${rest}`;
 }
 
 function readNumber(message: Cursor, size: number): number {
@@ -175,43 +167,28 @@ function take(message: Cursor, size: number): Buffer {
 /** The whole reply; without its records, if the client takes less. */
 function writeReply(message: Buffer, query: Query | undefined, reply: Reply) {
   const { code, answers = [], authority = [] } = reply;
-  const id = message.readUInt16BE(0);
-  let flags = QR | (message.readUInt16BE(2) & (OPCODE | RD));
+  const rcode = RCODES.indexOf(code); // an OPT has what is above 15
+  let flags = QR | (message.readUInt16BE(2) & (OPCODE | RD)) | (rcode & 15);
   if (code === "NOERROR" || code === "NXDOMAIN") flags |= AA;
-  flags |= RCODE[code] & 15; // the OPT record has what is above 15
   const question = query ? [query.question] : [];
-  const opt = query?.edns ? [writeOpt(RCODE[code], query.edns.flags)] : [];
-  const whole = writeMessage(id, flags, [question, answers, authority, opt]);
-  const size = Math.max(UDP_SIZE, query?.edns?.size ?? 0);
-  if (whole.length <= Math.min(size, EDNS_SIZE)) return whole;
-  return writeMessage(id, flags | TC, [question, [], [], opt]);
-}
-
-function writeMessage(id: number, flags: number, sections: number[][][]) {
-  const numbers = [id, flags, ...sections.map((section) => section.length)];
-  return Buffer.from([...numbers.flatMap(short), ...sections.flat(2)]);
+  const opt = query?.opt ? [writeOpt(rcode >> 4, query.opt.ttl & DO)] : [];
+  let sections = [question, answers, authority, opt];
+  const size = Math.max(UDP_SIZE, query?.opt?.kind ?? 0); // the client takes it
+  if (HEADER_SIZE + sections.flat(2).length > Math.min(size, EDNS_SIZE)) {
+    sections = [question, [], [], opt];
+    flags |= TC;
+  }
+  const counts = sections.map((section) => section.length);
+  const header = [message.readUInt16BE(0), flags, ...counts].flatMap(short);
+  return Buffer.from([...header, ...sections.flat(2)]);
 }
 
 function writeOpt(code: number, flags: number): number[] {
-  const ttl = [code >> 4, 0, ...short(flags & DO)];
-  return [0, ...short(OPT), ...short(EDNS_SIZE), ...ttl, ...short(0)];
+  return [0, ...[OPT, EDNS_SIZE, code * 256, flags, 0].flatMap(short)];
 }
 
 function record(owner: string, type: keyof typeof TYPE, data: number[]) {
   const numbers = [TYPE[type], IN, 0, TTL, data.length]; // 0: TTL has 4 bytes
   const bytes = [...writeName(owner), ...numbers.flatMap(short), ...data];
   return { owner, type: TYPE[type], bytes };
-}
-
-function writeName(name: string): number[] {
-  return [...name.split(".").flatMap(writeString), 0];
-}
-
-function writeString(text: string): number[] {
-  return [text.length, ...Buffer.from(text)];
-}
-
-/** A number in two bytes, the high one first. */
-function short(number: number): number[] {
-  return [number >> 8, number & 255];
 }
