@@ -204,9 +204,14 @@ function happening(line: string, lanes: string[]): Happening {
   const event = JSON.parse(line);
   const clients = lanes.slice(0, -1);
   const client = clients[Math.min(event.client, clients.length) - 1]!;
-  const [from, to] =
-    event.direction === "up" ? [client, "server"] : ["server", client];
-  const content = event.hex ?? JSON.stringify(event.text);
+  const [from, to] = event.up ? [client, "server"] : ["server", client];
+  const data = Buffer.from(event.data, "hex");
+  const text = data.toString();
+  // Hexadecimal digits where it is no text, or would turn text.
+  const isText = !/(?![\t\r\n])\p{Cc}|[\ufffd\u2028-\u202e\u2066-\u2069]/u.test(
+    text,
+  );
+  const content = isText ? JSON.stringify(text) : event.data;
   return {
     at: performance.now(),
     kind: event.kind,
@@ -214,8 +219,8 @@ function happening(line: string, lanes: string[]): Happening {
     to: to!,
     number: event.number,
     data:
-      event.bytes || event.number
-        ? `${event.bytes} bytes ${content}`
+      data.length || event.number
+        ? `${data.length} bytes ${content}`
         : undefined,
   };
 }

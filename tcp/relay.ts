@@ -11,7 +11,7 @@
  * --reset 1000 resets both connections, and --hang 1000 passes nothing more but
  * keeps both open: does your program give up in time? --only 1,2 does this to the
  * first two clients and to nobody else. --json prints each event as a line of
- * JSON, with all the data; "up" is to the server.
+ * JSON, with all the data as hexadecimal digits; "up" is to the server.
  *
  *     $ tsx tcp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
@@ -32,7 +32,7 @@ const { host, port, to, chunk, delay, reset, hang, only, json } = config(
   "relay",
   {
     to: "127.0.0.1:12000",
-    chunk: 65536,
+    chunk: 0,
     delay: 0,
     reset: 0,
     hang: 0,
@@ -40,21 +40,20 @@ const { host, port, to, chunk, delay, reset, hang, only, json } = config(
     json: false,
   },
 );
-
 const [, name = "", digits] = /^(.+):(\d+)$/.exec(to) ?? [];
 const target = { host: name.replace(/[[\]]/g, ""), port: Number(digits) };
 if (!(target.port > 0 && target.port < 65536))
   wrong("--to takes a host and a port, such as 127.0.0.1:12000");
-if (!/^[\d,]*$/.test(only))
-  wrong("--only takes numbers of clients, such as 1,2");
-if (chunk === 0) wrong("--chunk takes a number of bytes, such as 3");
-// Shown as hex: no UTF-8, or characters that control a terminal or turn text.
-const binary = /(?![\t\r\n])\p{Cc}|[\ufffd\u2028-\u202e\u2066-\u2069]/u;
 const chosen = new Set(only.split(",").map(Number));
+if (chosen.has(NaN)) wrong("--only takes numbers of clients, such as 1,2");
+
+const room = Math.max(16, (process.stdout.columns || 80) - 64); // for data
+// What would steer a terminal or turn text, and U+FFFD: it was no text.
+const unsafe = /(?![\t\r\n])\p{Cc}|[\ufffd\u2028-\u202e\u2066-\u2069]/gu;
 
 const options = { allowHalfOpen: true, keepAlive: true, noDelay: true };
 const server = createServer(options);
-server.maxConnections = 1000; // a relay to itself comes to an end
+server.maxConnections = 1000; // so a relay to itself comes to an end
 server.listen(port, host);
 
 server.on("listening", () => {
@@ -63,91 +62,69 @@ server.on("listening", () => {
 });
 
 let connections = 0;
-server.on("connection", (client) => {
-  if (process.stdout.writableLength > 10e6) return client.resetAndDestroy();
-  const id = ++connections;
-  const faulty = only === "" || chosen.has(id);
-  const size = faulty ? chunk : 65536;
-  const wait = faulty ? delay : 0;
-  let left = Infinity; // bytes until the reset or the hang
-  if (faulty) left = reset || hang || Infinity;
+
+server.on("connection", (connection) => {
+  const client = ++connections;
+  const faulty = only === "" || chosen.has(client);
+  const most = (faulty && chunk) || 65536; // bytes at a time
+  let left = (faulty && (reset || hang)) || Infinity; // bytes until then
 
   const upstream = connect({ ...options, ...target });
-  upstream.on("connect", () => draw(id, "up", "connect"));
-  join(client, upstream, "up");
-  join(upstream, client, "down");
+  upstream.on("connect", () => draw("connect", true));
+  join(connection, upstream, true);
+  join(upstream, connection, false);
 
-  function join(from: Socket, other: Socket, direction: string) {
-    from.on("error", (error: NodeJS.ErrnoException) => {
-      const code = error.code ?? error.message;
-      draw(id, direction, code === "ECONNRESET" ? "RST" : code);
+  /** What happens to one connection also happens to the other. */
+  function join(from: Socket, other: Socket, up: boolean) {
+    from.on("error", ({ code }: NodeJS.ErrnoException) => {
+      draw(code === "ECONNRESET" ? "RST" : `${code}`, up);
       other.resetAndDestroy();
     });
-    from.on("close", () => draw(id, direction, "close"));
+    from.on("close", () => draw(left === 0 && reset ? "RST" : "close", up));
     // If this fails, the error is drawn above.
-    upstream.on("connect", () => pass(from, other, direction).catch(() => {}));
+    upstream.on("connect", () => pass(from, other, up).catch(() => {}));
   }
 
-  async function pass(from: Socket, other: Socket, direction: string) {
+  /** Passes data on, up to the server or down to the client, and its end. */
+  async function pass(from: Socket, other: Socket, up: boolean) {
     for await (let data of from.iterator({ destroyOnReturn: false })) {
       while (data.length > 0 && left > 0 && other.writable) {
-        const piece = data.subarray(0, Math.min(size, left));
+        const piece = data.subarray(0, Math.min(most, left));
         data = data.subarray(piece.length);
         left -= piece.length;
-        const last = left === 0;
-        await draw(id, direction, "data", piece);
+        draw("data", up, piece);
         await new Promise((written) => other.write(piece, written));
-        if (wait) await sleep(wait);
-        if (last) return stop(direction);
+        if (faulty && delay) await sleep(delay);
       }
-      if (left === 0) break; // the other direction has passed the last byte
+      if (left === 0) break;
     }
-    if (left === 0) return;
-    draw(id, direction, "FIN");
-    other.end();
+    if (left > 0) {
+      draw("FIN", up);
+      other.end();
+    } else if (reset) {
+      from.resetAndDestroy();
+      other.resetAndDestroy();
+    } else draw("hang", up);
   }
 
-  function stop(direction: string) {
-    if (!reset) return draw(id, direction, "hang");
-    draw(id, "up", "RST");
-    draw(id, "down", "RST");
-    client.resetAndDestroy();
-    upstream.resetAndDestroy();
+  /** Draws what happens, and the beginning of the data. */
+  function draw(kind: string, up: boolean, data = Buffer.alloc(0)) {
+    if (process.stdout.writableLength > 10e6) return; // nobody reads it
+    const time = performance.now() / 1000;
+    const line = { time, client, up, kind, data: data.toString("hex") };
+    if (json) return console.log(JSON.stringify(line));
+
+    let arrow = `── ${kind} `.padEnd(19, "─") + "▶";
+    if (!up) arrow = "◀" + ` ${kind} ──`.padStart(19, "─");
+    if (kind === "close" || kind === "hang")
+      arrow = up ? kind.padEnd(20) : kind.padStart(20);
+    let text = data.toString("utf8", 0, room).replace(unsafe, "·");
+    if (data.length > room) text += "…";
+    let way = `client ${client} ${arrow} server`;
+    if (data.length) way += `  ${data.length} bytes ${JSON.stringify(text)}`;
+    console.log(time.toFixed(3).padStart(8), "s ", way);
   }
 });
-
-/** Draws what happens. The promise is kept when the line is written. */
-function draw(
-  client: number,
-  direction: string,
-  kind: string,
-  data = Buffer.alloc(0),
-) {
-  const time = Math.round(performance.now());
-  const bytes = data.length;
-  const text = data.toString();
-  const content = binary.test(text) ? { hex: data.toString("hex") } : { text };
-  const event = { time, client, direction, kind, bytes, ...content };
-  if (json) return print(JSON.stringify(event));
-
-  const up = direction === "up";
-  let arrow = "◀" + ` ${kind} ──`.padStart(19, "─");
-  if (up) arrow = `── ${kind} `.padEnd(19, "─") + "▶";
-  if (kind === "close" || kind === "hang")
-    arrow = up ? kind.padEnd(20) : kind.padStart(20);
-  const seconds = (time / 1000).toFixed(3).padStart(8);
-  let line = `${seconds} s  client ${client} ${arrow} server`;
-  if (bytes === 0) return print(line);
-  line += `  ${bytes} bytes ${content.hex ? "hex " : ""}`;
-  const shown = [...JSON.stringify(content.text ?? content.hex).slice(0, 999)];
-  const room = Math.max(9, (process.stdout.columns || 80) - line.length);
-  if (shown.length > room) shown.splice(room - 2, shown.length, "…", '"');
-  return print(line + shown.join(""));
-}
-
-function print(line: string) {
-  return new Promise((written) => process.stdout.write(`${line}\n`, written));
-}
 
 function wrong(message: string) {
   console.error(message);

@@ -188,19 +188,19 @@ check("udp/reliable-client.ts waits twice as long each time", async () => {
   });
   const { port } = fake.address();
   const result = await run(
-    `${node} udp/reliable-client.ts --port ${port} --ceiling 400 --tries 10`,
+    `${node} udp/reliable-client.ts --port ${port} --tries 8`,
     "one\nlost\nand no more\n",
   );
   assert.is(result.stdout, "one\n");
-  const end = `no reply from 127.0.0.1:${port} after 10 tries: try again\n`;
+  const end = `no reply from 127.0.0.1:${port} in 8 tries: try again\n`;
   assert.is(result.stderr, end);
   assert.is(result.exitCode, 1);
   const waits = times.slice(2).map((time, i) => time - times[i + 1]!);
-  assert.is(waits.length, 9);
+  assert.is(waits.length, 7);
   // A timer may be late, but it is not early; one round trip is above 10 ms.
-  for (const [i, least] of [10, 20, 40, 80, 160, 320, 400, 400].entries())
+  for (const [i, least] of [10, 20, 40, 80, 160, 320, 640].entries())
     assert.ok(waits[i]! > least - 5, `${waits}`);
-  assert.ok(waits.at(-1)! < 6_400, `${waits}`);
+  assert.ok(waits[0]! < 1_000, `${waits}`);
 });
 
 check("udp/reliable-client.ts learns how long a round trip takes", async () => {

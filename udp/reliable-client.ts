@@ -9,8 +9,7 @@
  * clear which of several copies it answers. reliable-server.ts explains the
  * packets.
  *
- * --tries is how often it sends a line before it gives up, --ceiling the longest
- * time to wait for a reply, in milliseconds.
+ * --tries is how often it sends a line before it gives up.
  *
  *     $ tsx udp/reliable-server.ts
  *     The reliable server is ready on 127.0.0.1:12002
@@ -32,10 +31,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { config } from "../shared/config.ts";
 
-const { host, port, tries, ceiling } = config("reliable", {
-  tries: 20,
-  ceiling: 1000,
-});
+const { host, port, tries } = config("reliable", { tries: 20 });
 // What came from the network must not steer the terminal.
 const controls = /(?!\t)\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu;
 
@@ -47,15 +43,21 @@ const session = crypto.randomUUID();
 let number = 0;
 let SRTT = 0; // smoothed round-trip time, in milliseconds
 let RTTVAR = 0; // its variation
-let RTO = Math.min(1000, ceiling); // how long to wait for a reply
+let RTO = 1000; // retransmission timeout: how long to wait for a reply
+const upperBound = 1000; // of RTO; TCP waits up to 60 s, but here someone types
 
 client.on("message", (packet) => {
   const reply = read(packet);
   const R = performance.now() - reply.sent;
   if (reply.type !== "reply" || !(R >= 0 && R < Infinity)) return;
   if (reply.session !== session || reply.number !== number) return;
-  learn(R);
   client.emit("reply", reply.line);
+
+  // The names and the steps are RFC 6298's, section 2, with a clock of 10 ms.
+  const first = SRTT === 0;
+  RTTVAR = first ? R / 2 : (3 / 4) * RTTVAR + (1 / 4) * Math.abs(SRTT - R);
+  SRTT = first ? R : (7 / 8) * SRTT + (1 / 8) * R;
+  RTO = Math.min(SRTT + Math.max(10, 4 * RTTVAR), upperBound);
 });
 
 /** Sends a line until the reply comes. */
@@ -69,24 +71,10 @@ async function request(line: string): Promise<string> {
     const waited = sleep(RTO, undefined, { ref: false });
     const answer = await Promise.race([answered, waited]);
     if (answer) return answer[0];
-    RTO = Math.min(2 * RTO, ceiling);
+    RTO = Math.min(2 * RTO, upperBound);
   }
-  console.error(
-    `no reply from ${host}:${port} after ${tries} tries: try again`,
-  );
+  console.error(`no reply from ${host}:${port} in ${tries} tries: try again`);
   process.exit(1);
-}
-
-/** Learns from a round trip: RFC 6298, section 2, with 10 ms for its clock. */
-function learn(R: number) {
-  if (SRTT === 0) {
-    SRTT = R;
-    RTTVAR = R / 2;
-  } else {
-    RTTVAR = (3 / 4) * RTTVAR + (1 / 4) * Math.abs(SRTT - R);
-    SRTT = (7 / 8) * SRTT + (1 / 8) * R;
-  }
-  RTO = Math.min(SRTT + Math.max(10, 4 * RTTVAR), ceiling);
 }
 
 /** Reads a packet: five fields with a space between; only a line has spaces. */

@@ -19,7 +19,7 @@
  *     The reliable server is ready on 127.0.0.1:12002
  *     ...
  *     100 100
- *     $ tsx udp/relay.ts --to 127.0.0.1:12002 --loss 0.3 --seed 7
+ *     $ tsx udp/relay.ts --to 127.0.0.1:12002 --loss 0.3
  *     The relay to 127.0.0.1:12002 is ready on 127.0.0.1:12001
  *     ...
  *     $ seq 100 | tsx udp/reliable-client.ts --port 12001 | cmp - <(seq 100) && echo same
@@ -43,19 +43,18 @@ server.on("listening", () => {
   server.on("error", (error) => console.error("a client:", error.message));
 });
 
-/** Each session's last line and its reply. The longest silent one comes first. */
-const sessions = new Map<string, { number: number; reply: string }>();
+/** Each session's last reply. The session that is silent longest comes first. */
+const sessions = new Map<string, { number: number; line: string }>();
 
 server.on("message", (packet, client) => {
-  const request = read(packet);
-  if (request.type !== "request" || isNaN(request.sent) || !client.port) return;
+  const { type, number, session, sent, line } = read(packet);
+  if (type !== "request" || isNaN(sent) || client.port === 0) return;
   if (process.stdout.writableLength > 1e6) return; // until someone reads
 
-  const { number, session, line } = request;
-  let last = sessions.get(session) ?? { number: 0, reply: "" };
+  let last = sessions.get(session) ?? { number: 0, line: "" };
   if (number === last.number + 1) {
     console.log(`${number} ${line.replace(controls, "")}`);
-    last = { number, reply: line.toUpperCase() };
+    last = { number, line: line.toUpperCase() };
   }
   // A late copy, or a session that is forgotten: nobody knows what it has done.
   if (number === 0 || number !== last.number) return;
@@ -64,8 +63,8 @@ server.on("message", (packet, client) => {
   sessions.set(session, last);
   const [oldest = ""] = sessions.keys();
   if (sessions.size > 1000) sessions.delete(oldest);
-  const reply = write({ ...request, type: "reply", line: last.reply });
-  server.send(reply, client.port, client.address, (error) => {
+  const copy = write({ type: "reply", number, session, sent, line: last.line });
+  server.send(copy, client.port, client.address, (error) => {
     if (error) console.error(`no reply to ${client.address}: ${error.message}`);
   });
 });
