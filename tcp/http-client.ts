@@ -23,8 +23,11 @@ const visiblePath = /^\/[!-~]*$/;
 const statusLine = /^HTTP\/1\.\d [1-9]\d\d( .*)?$/;
 const field = /^[!#$%&'*+.^`|~\w-]+:[\t -~\x80-\xff]*$/;
 const digits = /^\d{1,15}$/;
+// Another coding behind it would hide the chunks.
 const lastIsChunked = /(^|,)[\t ]*chunked[\t ,]*$/i;
-const chunkSize = /^[\da-f]{1,8}[\t ]*(;.*)?$/i;
+const chunkSize = /^[\da-f]{1,8}[\t ]*(;.*)?$/i; // ; begins an extension
+// Control characters, and those that turn text around: a server must not
+// redraw the terminal.
 const steersTerminal = /[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/gu;
 
 const { host, port, words } = config("http", { words: ["/"] });
@@ -37,7 +40,7 @@ if (!visiblePath.test(path) || path.includes("#") || more.length > 0) {
 const server = `${host}:${port}`;
 const notHttp = `${server} sent no valid HTTP reply: try another --port`;
 const cut = `${server} cut the connection before the reply was complete: try again`;
-const late = `no reply from ${server} within 10 s: try again`;
+const late = `no reply from ${server} within 10 s: try again`; // of silence
 const lineLimit = 65_536; // bytes
 const timeLimit = 10_000; // milliseconds
 const decoder = new TextDecoder(); // puts characters together again
@@ -47,7 +50,7 @@ let linesLeft = 200; // of heads and trailers, which could go on for ever
 const client = connect({ host, port });
 client.setTimeout(timeLimit, () => fail(late));
 await once(client, "connect");
-const chunks = client.iterator();
+const pieces = client.iterator(); // as they come: their borders mean nothing
 
 // In one write, because many a server expects all of it in the first chunk.
 const name = isIPv6(host) ? `[${host}]` : host;
@@ -59,7 +62,7 @@ let status = "";
 let code = 0;
 let fields = new Headers();
 while (code < 200) {
-  // A code of 1xx says that the reply itself comes later.
+  // A code of 1xx, such as 100 Continue, is no reply yet: that comes later.
   status = await readLine();
   if (!statusLine.test(status)) fail(notHttp);
   code = Number(status.slice(9, 12));
@@ -79,6 +82,7 @@ async function printBody() {
   if (code === 204 || code === 304) return; // no body, whatever its fields say
   const length = fields.get("content-length");
   const coding = fields.get("transfer-encoding");
+  // Another program between us and the server might read these in another way.
   const both = length !== null && coding !== null;
   const tooOld = coding !== null && status.startsWith("HTTP/1.0");
   const noNumber = length !== null && !digits.test(length);
@@ -89,6 +93,7 @@ async function printBody() {
   else await printToTheEnd();
 }
 
+/** Each chunk: its size as a line, its bytes, a line end. The last has size 0. */
 async function printChunks() {
   let size = 0;
   do {
@@ -114,7 +119,7 @@ async function printBytes(size: number) {
 
 async function printToTheEnd() {
   await print(received);
-  for await (const piece of chunks) await print(piece);
+  for await (const piece of pieces) await print(piece);
 }
 
 /** The fields up to an empty line. Headers joins those of one name by a comma. */
@@ -144,7 +149,7 @@ async function readLine() {
 }
 
 async function receive() {
-  const { value, done } = await chunks.next();
+  const { value, done } = await pieces.next();
   if (done) fail(cut);
   received = Buffer.concat([received, value]);
 }

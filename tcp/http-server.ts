@@ -1,13 +1,15 @@
 /**
- * HTTP server over TCP: answers GET and HEAD with the request that it has read.
+ * HTTP server over TCP: answers GET and HEAD with the request's own head, as text.
  *
  * A request is a head, which ends with an empty line, and perhaps a body. Fields
  * of the head say how long the body is. A stream has no requests in it, so the
  * server must find where each one ends. This server takes no bodies: the empty
- * line is the end. A proxy between client and server must find the same end. If
- * it does not, what it takes for a body is the next request for the server, and a
- * stranger can pass a request through the proxy unseen. So a request that can be
- * read in two ways is refused, and its connection ends after the reply.
+ * line is the end, and a request that announces a body is refused.
+ *
+ * A proxy may stand between client and server, and must find the same end. If it
+ * finds another one, it passes on as a body what the server reads as the next
+ * request: a request that the proxy has never checked. So a request that can be
+ * read in two ways is refused, too. Each refusal ends the connection.
  *
  *     $ tsx tcp/http-server.ts
  *     The HTTP server is ready on 127.0.0.1:8080
@@ -23,10 +25,13 @@ const endOfHead = "\r\n\r\n";
 const ok = "200 OK";
 const badRequest = "400 Bad Request";
 
-const control = /[^\t\r -~\x80-\xff]/; // without CR, which LF may follow
+const control = /[^\t\r -~\x80-\xff]/; // CR is looked at with each line
+// A method, a space, a target, a space, a version. A method is a token, as a
+// field's name is: HTTP's grammar names its characters (RFC 9110, 5.6.2).
 const requestLine = /^[!#$%&'*+.^`|~\w-]+ [!-~]+ HTTP\/\d\.\d$/;
 const field = /^[!#$%&'*+.^`|~\w-]+:[^\r]*$/;
-const fromFirstToLastVisible = /[^\t ](.*[^\t ])?/;
+const fromFirstToLastVisible = /[^\t ](.*[^\t ])?/; // trim() takes more
+// An authority is a host with or without a port.
 const httpAuthority = /^http:\/\/([^/?]+)/i;
 const notInAuthority = /[^!-~]|[@/\\?#,]/;
 const digits = /^\d+$/;
@@ -48,7 +53,7 @@ server.on("connection", (connection) => {
   let received = ""; // and not answered yet
   let begun = false; // whether a part of the next head is here
   const timer = setTimeout(giveUp, timeLimit);
-  connection.setEncoding("latin1"); // a character for each byte: they are counted
+  connection.setEncoding("latin1"); // a character for each byte
   connection.on("data", answer);
   connection.on("drain", () => connection.resume());
   connection.on("end", () => connection.end());
@@ -60,7 +65,7 @@ server.on("connection", (connection) => {
     if (connection.writableEnded) return; // after the last reply, drop it
     received += chunk;
     while (!connection.writableEnded) {
-      // Old clients send an empty line behind a body (RFC 9112, 2.2).
+      // Old clients send a line end too much between requests (RFC 9112, 2.2).
       while (received.startsWith("\r\n")) received = received.slice(2);
       if (received !== "" && !begun) {
         begun = true;
@@ -76,13 +81,15 @@ server.on("connection", (connection) => {
     if (connection.writableNeedDrain) connection.pause();
   }
 
-  function reply({ text, line, version, fields }: Head, status: string) {
+  function reply(head: Head, status: string) {
+    const { text, line, method, version, fields } = head;
     const shown = line.slice(0, 200).replaceAll(notPrintable, "?");
     const logged = `${client} ${shown}: ${status}`;
-    // If nobody reads the log, do without, and do not keep it in memory.
+    // If nobody reads the log, leave lines out: they would pile up in memory.
     if (!process.stdout.writableNeedDrain) console.log(logged);
 
     const options = valuesOf("connection", fields).join();
+    // In HTTP/1.0, a connection is for one request.
     const asked = version === "HTTP/1.0" || closeAmongWords.test(options);
     const last = asked || status !== ok;
     const body = status === ok ? text : `${status}\n`;
@@ -93,13 +100,13 @@ server.on("connection", (connection) => {
       "Content-Type: text/plain; charset=utf-8\r\n" +
       `Content-Length: ${body.length}\r\n` +
       `Connection: ${last ? "close" : "keep-alive"}\r\n\r\n`;
-    const toHead = text.startsWith("HEAD "); // which wants no body
-    connection.write(toHead ? replyHead : replyHead + body, "latin1");
+    const withBody = method !== "HEAD";
+    connection.write(withBody ? replyHead + body : replyHead, "latin1");
     begun = false;
     timer.refresh();
     // Closing with bytes unread makes the system send a reset, and a client that
     // gets a reset may throw away the reply. So end this half only, and read on
-    // until the client ends its own.
+    // (and drop what comes) until the client ends its own, or time is up.
     if (last) connection.end();
   }
 
@@ -133,11 +140,13 @@ function judge({ text, line, method, target, version, fields }: Head) {
   if (!version.startsWith("HTTP/1.")) return "505 HTTP Version Not Supported";
   if (!fields.every((line) => field.test(line))) return badRequest;
 
+  // A client must name the host that it asks, once, and in HTTP/1.0 it may.
   const [host, ...moreHosts] = valuesOf("host", fields);
   if (host === undefined && version !== "HTTP/1.0") return badRequest;
   if (moreHosts.length > 0) return badRequest;
   if (host && !isAuthority(host)) return badRequest; // it may be empty
   if (method !== "GET" && method !== "HEAD") return "405 Method Not Allowed";
+  // The target is a path, or a whole URL. What is behind a # is never sent.
   const [, authority] = httpAuthority.exec(target) ?? [];
   const known = authority ? isAuthority(authority) : target.startsWith("/");
   if (!known || target.includes("#")) return badRequest;

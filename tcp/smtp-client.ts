@@ -4,10 +4,12 @@
  * Client and server take turns: each command has a reply. Its first digit says
  * whether to go on, and its last line is the one without a "-" behind the code.
  * A line of the mail that begins with a dot gets one more dot, or it could end
- * the mail. An address with a line end in it could be one more command.
+ * the mail. An address with a line end in it could be one more command, so no
+ * such address is taken.
  *
  * When the whole mail is sent and no reply comes, nobody here knows whether it
  * has arrived. So the client waits long, 10 minutes, and does not send it again.
+ *
  * --from is one address, and --to one of several: --to a@b.test --to c@d.test.
  *
  *     $ tsx tcp/smtp-server.ts
@@ -33,6 +35,7 @@ const address = /^[!-;=?-~]{1,64}@[!-;=?-~]{1,255}$/; // no space, no < and >
 const lineEnd = /\r\n|\r|\n/g;
 const firstDot = /^\./gm; // of a line
 const beyondAscii = /[\x80-\xff]/;
+// Old servers take seven bits of each byte. This one offers all eight.
 const eightBitOffer = /^250[ -]8BITMIME *$/im;
 const replyLine = /^[2-5]\d\d([ -]|$)/;
 const control = /[\0-\x08\x0a-\x1f\x7f-\x9f]/g; // all but the tab
@@ -54,12 +57,12 @@ const eightBit = beyondAscii.test(mail);
 
 const server = `${host}:${port}`;
 const cut = "cut the connection before the reply was complete";
-let sent = false; // the mail, and no reply to it has come
+let sent = false; // the mail: from here on, the server may have it
 const connection = connect(port, host);
 const replies = readReplies();
 
 await hear("the connection", "2"); // the server speaks first
-const local = connection.localAddress!.split("%", 1)[0]!; // without eth0
+const local = connection.localAddress!.split("%", 1)[0]!; // of fe80::1%eth0
 const name = isIPv6(local) ? `[IPv6:${local}]` : `[${local}]`;
 let offers = await say(`EHLO ${name}`, "25");
 if (offers.startsWith("5")) offers = await say(`HELO ${name}`, "2");
@@ -89,7 +92,7 @@ async function hear(what: string, good: string, minutes = 5): Promise<string> {
     fail(`has not answered ${what} for ${minutes} minutes`);
   }, minutes * 60_000);
   const { value: reply } = await replies.next().catch((error) => {
-    if (!sent) throw error; // config() tells it
+    if (!sent) throw error; // config() tells each error of the network
     return fail(cut);
   });
   clearTimeout(late);
@@ -101,7 +104,7 @@ async function hear(what: string, good: string, minutes = 5): Promise<string> {
   return leave(1);
 }
 
-/** Cuts the stream into replies: several lines with one code. */
+/** Cuts the stream into replies: lines with one code. "" is no such reply. */
 async function* readReplies(): AsyncGenerator<string, undefined> {
   let rest = "";
   let reply: string[] = [];
@@ -121,7 +124,7 @@ async function* readReplies(): AsyncGenerator<string, undefined> {
   }
 }
 
-/** Ends the session and the program. Whatever follows, the mail has its reply. */
+/** Says good-bye, and ends the program. What follows changes nothing. */
 async function leave(status: number): Promise<never> {
   setTimeout(() => process.exit(status), 10_000);
   connection.write("QUIT\r\n");

@@ -4,7 +4,8 @@
  * One stream carries two languages: commands, each a line, and mails, each
  * ended by a line that is only a dot. A line ends with CR LF and with nothing
  * else. A server that lets a lone LF end a line as well can take a part of a
- * mail for commands, and what follows for a mail from somebody else.
+ * mail for commands, and what follows for a mail from somebody else: the bytes
+ * LF . LF MAIL FROM:<boss> inside of a mail would begin such a one.
  *
  * Any name and password will do. To see what a program does when its mail is
  * refused, name a stage (EHLO, AUTH, MAIL, RCPT, DATA, or END for the mail
@@ -31,10 +32,11 @@ for (const text of refuse as string[]) {
 }
 
 const idle = 5 * 60_000; // milliseconds
-const longest = 12_288; // bytes of a command
+const longest = 12_288; // bytes of a command, or of a piece of a mail's line
 // Most have at most 512. Parameters of extensions come on top of that.
 const limits: Record<string, number> = { AUTH: 12288, MAIL: 1024, RCPT: 1024 };
 const largest = 10_000_000; // bytes of a mail
+// The reply to EHLO lists what the server can do besides the oldest commands.
 const hello =
   `250-localhost\r\n250-PIPELINING\r\n250-SIZE ${largest}\r\n` +
   "250-8BITMIME\r\n250-SMTPUTF8\r\n250 AUTH PLAIN LOGIN";
@@ -44,9 +46,10 @@ const misplaced = "503 this is not the place for this command";
 const tooLarge = `552 a mail has at most ${largest} bytes`;
 const goodBye = /^[24]21/; // the replies that end the connection
 
+// A web page can make a browser send this here.
 const httpRequest = /^\S+ \S+ HTTP\/\d/;
 const command = /^([a-z]+)(?: +(.*))?$/i;
-const path = /^(?:MAIL FROM|RCPT TO): ?<([^<>]*)>(.*)$/i;
+const path = /^(?:MAIL FROM|RCPT TO): ?<([^<>]*)>(.*)$/i; // some put a space
 const parameters = /^( +[a-z\d-]+(=[^ =]+)?)*$/i;
 const size = / SIZE\b=?(\S*)/i;
 const digits = /^\d+$/;
@@ -69,7 +72,7 @@ server.on("drop", () => console.error("a client too many is turned away"));
 server.on("connection", (connection) => {
   connection.setTimeout(idle, () => {
     connection.write("421 nothing came for 5 minutes: good-bye\r\n");
-    connection.destroy();
+    connection.destroy(); // what is written is with the system by now
   });
   connection.on("error", (error) => {
     // After a good-bye, it no longer matters how a client leaves.
@@ -92,18 +95,18 @@ async function talk(connection: Socket) {
   say("220 localhost ESMTP: mail is printed here, and goes no further");
   for await (const line of lines) {
     let reply = await obey(line);
-    if (reply.startsWith("50")) errors++;
+    if (reply.startsWith("50")) errors++; // 500 to 504: a bad command
     if (errors === 20) reply = "421 20 errors are enough: good-bye";
     say(reply);
     if (goodBye.test(reply)) break;
   }
   connection.end();
-  connection.resume(); // what nobody reads would cut off the last reply
+  connection.resume(); // closing with bytes unread would reset the connection
   setTimeout(() => connection.destroy(), 10_000); // if the client stays
 
   /**
    * Does what a command says, and returns the reply. What follows AUTH or DATA is
-   * no command, so those read on from the same lines.
+   * no command: while the loop above waits for obey(), they take the next lines.
    */
   async function obey(line: string): Promise<string> {
     const whole = line.endsWith("\r\n") && line.length <= longest;
@@ -133,7 +136,7 @@ async function talk(connection: Socket) {
         if (address === undefined) return malformed;
         if (!greeted || from) return misplaced;
         if (Number(bytes) > largest) return tooLarge;
-        from = address || "<>";
+        from = address || "<>"; // a mail that reports an error has no sender
         to = [];
         return "250 go on";
       case "RCPT":
@@ -149,7 +152,7 @@ async function talk(connection: Socket) {
         return "250 forgotten";
       case "NOOP":
         return "250 nothing done";
-      case "VRFY":
+      case "VRFY": // asks whether there is such an address
         return "252 mail to everybody is taken";
       case "QUIT":
         return "221 good-bye";
@@ -178,9 +181,11 @@ async function talk(connection: Socket) {
 
   /** Reads a mail, prints it and returns the reply. */
   async function takeMail(): Promise<string> {
-    await print(""); // while nobody reads what is printed, no more is taken
+    await print(""); // waits until all that was printed before is read
     say("354 go on, up to a line that is only a dot");
-    const mail = Buffer.allocUnsafeSlow(largest + 1); // takes memory when used
+    // Its pages take memory when they are written to. A byte more than the largest
+    // mail shows that a mail is too large.
+    const mail = Buffer.allocUnsafeSlow(largest + 1);
     let length = 0;
     let begin = true; // of a line
     for (;;) {
@@ -189,7 +194,7 @@ async function talk(connection: Socket) {
       if (begin && line === ".\r\n") break;
       // The client puts a dot before each line that begins with one.
       const text = begin && line.startsWith(".") ? line.slice(1) : line;
-      length += mail.write(text, length, "latin1"); // as much as has room
+      length += mail.write(text, length, "latin1"); // what has no room is lost
       begin = line.endsWith("\r\n");
     }
     const head = `mail from ${from} to ${to.join(", ")}, ${length} bytes\n`;
@@ -211,7 +216,7 @@ async function talk(connection: Socket) {
 async function* readLines(connection: Socket) {
   connection.setEncoding("latin1"); // a character for each byte
   let rest = "";
-  // Without the option, the client's end would cut off its replies.
+  // Without the option, the end of this loop would destroy the connection.
   for await (const chunk of connection.iterator({ destroyOnReturn: false })) {
     const pieces = `${rest}${chunk}`.split("\n");
     rest = pieces.pop() ?? "";
