@@ -7,10 +7,11 @@
  * must slow the writer down, or what cannot leave fills the memory.
  *
  * --to is the server. --chunk 3 passes at most three bytes at a time, --delay 20
- * waits 20 milliseconds after each piece. After 1000 bytes of both directions,
- * --reset 1000 resets both connections, and --hang 1000 passes nothing more but
- * keeps both open: does your program give up in time? --only 1,2 does this to the
- * first two clients and to nobody else. --json prints each event as a line of
+ * waits 20 milliseconds after each piece. After 1000 bytes, counted in both
+ * directions together, --reset 1000 resets both connections: a reset (RST) ends
+ * both directions at once, and loses what is under way. --hang 1000 passes nothing
+ * more but keeps both open: does your program give up in time? --only 1,2 does all
+ * of this to the first two clients and to nobody else. --json prints each event as a line of
  * JSON, with all the data as hexadecimal digits; "up" is to the server.
  *
  *     $ tsx tcp/server.ts
@@ -48,7 +49,8 @@ const chosen = new Set(only.split(",").map(Number));
 if (chosen.has(NaN)) wrong("--only takes numbers of clients, such as 1,2");
 
 const room = Math.max(16, (process.stdout.columns || 80) - 64); // for data
-// What would steer a terminal or turn text, and U+FFFD: it was no text.
+// Control characters, and those that turn text around, would redraw a terminal.
+// U+FFFD stands for bytes that are no text.
 const unsafe = /(?![\t\r\n])\p{Cc}|[\ufffd\u2028-\u202e\u2066-\u2069]/gu;
 
 const options = { allowHalfOpen: true, keepAlive: true, noDelay: true };
@@ -66,8 +68,8 @@ let connections = 0;
 server.on("connection", (connection) => {
   const client = ++connections;
   const faulty = only === "" || chosen.has(client);
-  const most = (faulty && chunk) || 65536; // bytes at a time
-  let left = (faulty && (reset || hang)) || Infinity; // bytes until then
+  const most = faulty && chunk > 0 ? chunk : 65536; // bytes at a time
+  let left = (faulty && (reset || hang)) || Infinity; // bytes before that
 
   const upstream = connect({ ...options, ...target });
   upstream.on("connect", () => draw("connect", true));
@@ -81,18 +83,20 @@ server.on("connection", (connection) => {
       other.resetAndDestroy();
     });
     from.on("close", () => draw(left === 0 && reset ? "RST" : "close", up));
-    // If this fails, the error is drawn above.
+    // What fails there also comes as "error", and is drawn.
     upstream.on("connect", () => pass(from, other, up).catch(() => {}));
   }
 
   /** Passes data on, up to the server or down to the client, and its end. */
   async function pass(from: Socket, other: Socket, up: boolean) {
+    // Without the option, break would close the connection.
     for await (let data of from.iterator({ destroyOnReturn: false })) {
       while (data.length > 0 && left > 0 && other.writable) {
         const piece = data.subarray(0, Math.min(most, left));
         data = data.subarray(piece.length);
         left -= piece.length;
         draw("data", up, piece);
+        // Until this is written, nothing more is read.
         await new Promise((written) => other.write(piece, written));
         if (faulty && delay) await sleep(delay);
       }
@@ -109,7 +113,7 @@ server.on("connection", (connection) => {
 
   /** Draws what happens, and the beginning of the data. */
   function draw(kind: string, up: boolean, data = Buffer.alloc(0)) {
-    if (process.stdout.writableLength > 10e6) return; // nobody reads it
+    if (process.stdout.writableLength > 10e6) return; // 10 MB that nobody reads
     const time = performance.now() / 1000;
     const line = { time, client, up, kind, data: data.toString("hex") };
     if (json) return console.log(JSON.stringify(line));

@@ -3,14 +3,14 @@
  *
  * Anyone can send a datagram that looks like a reply. So the query has a random
  * identifier, and only a reply with this identifier and the same question counts.
- * In a reply, a name may end with a pointer to an earlier name. A pointer that
- * leads forward, or in a circle, is an error.
+ * So that a reply says no name twice, a name may end with a pointer to an earlier
+ * one. A pointer that leads forward, or in a circle, is an error.
  *
- * The words are a name and a type of records: A, AAAA, CNAME, MX, NS, PTR, SOA,
- * TXT, or any other by its number, such as TYPE257. A name has labels of 1 to 63
- * visible ASCII characters; a backslash is refused. Types below 42 that are not
- * in this list are refused as well, if a reply has one: their data may be written
- * with pointers.
+ * On the command line stand a name and a type of records: A, AAAA, CNAME, MX, NS,
+ * PTR, SOA, TXT, or any other by its number, such as TYPE257. A name has labels of
+ * 1 to 63 visible ASCII characters; a backslash is refused. Types below 41 that
+ * are not in this list are refused as well, if a reply has one: their data may be
+ * written with pointers.
  *
  *     $ tsx udp/dns-server.ts
  *     The DNS server is ready on 127.0.0.1:5300
@@ -28,7 +28,9 @@ import { config } from "../shared/config.ts";
 const { host, port, words } = config("dns", { words: ["example.test", "A"] });
 const [name = "example.test", type = "A", ...more] = words;
 
-// The types of records that it knows: name, number, and how to read the data.
+// The types that it knows: name, number, and how to read the data. A and AAAA are
+// addresses, NS a name server, CNAME an alias, SOA a zone's own record, PTR the
+// name of an address, MX a mail server.
 const TYPES: [string, number, (data: Cursor) => string][] = [
   ["A", 1, (data) => take(data, 4).join(".")],
   ["NS", 2, readName],
@@ -43,9 +45,10 @@ const TYPES: [string, number, (data: Cursor) => string][] = [
 const [NS, CNAME, SOA, OPT, IN] = [2, 5, 6, 41, 1];
 const [QR, OPCODE, TC, RD] = [0x8000, 0x7800, 0x200, 0x100];
 const [HEADER_SIZE, EDNS_SIZE, POINTER] = [12, 1232, 0xc0];
+const [SPACES, LAST_DOT, FOUR_DIGITS] = [/\s+/, /\.$/, /.{4}/g];
 const RCODES = `NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED YXDOMAIN
   YXRRSET NXRRSET NOTAUTH NOTZONE 11 12 13 14 15 BADVERS BADKEY BADTIME BADMODE
-  BADNAME BADALG BADTRUNC BADCOOKIE`.split(/\s+/);
+  BADNAME BADALG BADTRUNC BADCOOKIE`.split(SPACES);
 // What is printed as a number, so that it has no meaning in a name or a string.
 const [NOT_IN_NAME, NOT_IN_STRING] = [/[^\w*/-]/g, /[^ -~]|["\\]/g];
 const TYPE_BY_NUMBER = /^TYPE(\d{1,5})$/i;
@@ -62,6 +65,7 @@ if (more.length > 0) fail("too many words: a name and a type are enough", 2);
 const listed = TYPES.find(([name]) => name === type.toUpperCase());
 const [, digits] = TYPE_BY_NUMBER.exec(type) ?? [];
 const wanted = listed ? listed[1] : Number(digits);
+// Not even NaN is below.
 if (!(wanted < 65536)) fail(`there is no type ${type}: see --help`, 2);
 const id = randomInt(65536);
 const question = [...writeName(name), ...short(wanted), ...short(IN)];
@@ -71,18 +75,18 @@ const edns = [0, ...[OPT, EDNS_SIZE, 0, 0, 0].flatMap(short)];
 const query = Buffer.from([...header, ...question, ...edns]);
 
 const client = createSocket(isIPv6(host) ? "udp6" : "udp4");
-client.connect(port, host);
+client.connect(port, host); // so only this server is heard
 await once(client, "connect");
 // Three tries, for a query or its reply may be lost.
 const send = () => client.send(query);
 const timers = [0, 2000, 4000].map((delay) => setTimeout(send, delay));
-const signal = AbortSignal.timeout(6000);
+const signal = AbortSignal.timeout(6000); // then the loop throws
 for await (const [reply] of on(client, "message", { signal })) {
   if (!isOurs(reply)) continue;
   show(reply);
   break;
 }
-for (const timer of timers) clearTimeout(timer);
+for (const timer of timers) clearTimeout(timer); // the socket closes now
 client.close();
 
 /** Whether this is the reply. Some servers send errors without the question. */
@@ -118,7 +122,7 @@ function show(reply: Buffer) {
   const opt = additional.find(({ type }) => type === OPT);
   const code = (opt ? opt.ttl >>> 24 : 0) * 16 + (flags & 15);
   if (code > 0) fail(`${RCODES[code] ?? code} for ${name}, says ${server}`);
-  // Aliases alone are no answer, but to who asks for them.
+  // Aliases alone are no answer, unless they were asked for.
   if (answers.some(({ type }) => type !== CNAME || wanted === CNAME)) return;
   // The zone's own server would send its SOA. This one knows who to ask.
   const other = authority.find(({ type }) => type === NS);
@@ -134,11 +138,11 @@ function readRecord(message: Cursor) {
   const [ttl, size] = [readNumber(message, 4), readNumber(message, 2)];
   const at = message.at;
   take(message, size);
-  // A name in the data may be a pointer, so it is read in the whole message.
+  // The data ends here. But a name in it may be a pointer to what stands before.
   const rest: Cursor = { bytes: message.bytes.subarray(0, message.at), at };
   const known = TYPES.find(([, number]) => number === type);
   const [name, , read] = known ?? [`TYPE${type}`, type, readUnknown];
-  // Up to here, the data of an unknown type may have pointers (RFC 3597, 4).
+  // The data of these old types may have pointers (RFC 3597, 4).
   if (!known && type < OPT)
     fail(`${server} sent a ${name}, which this client cannot read`);
   const data = read(rest);
@@ -172,7 +176,7 @@ function readStrings(data: Cursor): string {
 /** An IPv6 address in its short form (RFC 5952), as URLs have it, too. */
 function readIPv6(data: Cursor): string {
   const hex = take(data, 16).toString("hex");
-  const groups = hex.match(/.{4}/g) ?? [];
+  const groups = hex.match(FOUR_DIGITS) ?? [];
   const address = new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
   if (!hex.startsWith("ffff".padStart(24, "0"))) return address;
   return `::ffff:${Buffer.from(hex, "hex").subarray(12).join(".")}`;
@@ -215,9 +219,10 @@ function escaped(bytes: Buffer, unsafe: RegExp): string {
 
 /** A name as it is typed, with a dot at its end or not. */
 function writeName(text: string): number[] {
-  const labels = text === "." ? [] : text.replace(/\.$/, "").split(".");
+  const labels = text === "." ? [] : text.replace(LAST_DOT, "").split(".");
   const bytes = labels.flatMap(writeString);
   if (!labels.every((label) => LABEL.test(label)) || bytes.length > 254)
+    // 255 with the 0
     fail(`${text} is no name that this client takes: see --help`, 2);
   return [...bytes, 0];
 }

@@ -1,5 +1,5 @@
 /**
- * DNS server over UDP: answers for the names of a small zone (RFC 1035).
+ * DNS server over UDP: answers for a small zone, a part of all names (RFC 1035).
  *
  * DNS is a standard application. Anyone who reads the RFC can write the other
  * end, such as `dig @127.0.0.1 -p 5300 example.test MX`. A message is a header
@@ -23,14 +23,19 @@ const { host, port } = config("dns");
 
 // Numbers with the names that the RFCs give them.
 const TYPE = { A: 1, NS: 2, SOA: 6, MX: 15, TXT: 16, AAAA: 28 };
-const [OPT, ANY] = [41, 255]; // types that no record of the zone has
+// An OPT is no real record: its class is the size of a reply that the client
+// takes, its TTL has flags (RFC 6891). ANY asks for all types.
+const [OPT, ANY] = [41, 255];
 const [IN, TTL] = [1, 300]; // the Internet's class; keep a record for 300 s
+// Flags: a reply, the kind of query, from the zone's own server, cut, recursion
+// desired. DO asks for signatures, which this server has not.
 const [QR, OPCODE, AA, TC, RD] = [0x8000, 0x7800, 0x400, 0x200, 0x100];
 const [VERSION, DO] = [0xff0000, 0x8000]; // parts of the TTL of an OPT record
 const RCODES = "NOERROR FORMERR SERVFAIL NXDOMAIN NOTIMP REFUSED".split(" ");
 RCODES[16] = "BADVERS";
+// Bytes. A datagram of 1232 is not cut into pieces on any usual network.
 const [HEADER_SIZE, UDP_SIZE, EDNS_SIZE] = [12, 512, 1232];
-const NOT_PLAIN = /[^!-~]|\./g; // in a label, where a dot is no separator
+const NOT_PLAIN = /[^!-~]|\./g; // in a label: printed as ?
 
 // How they are written: a number with its high byte first, a text behind its
 // length, and a name as its labels, with an empty one behind the last.
@@ -42,8 +47,9 @@ const writeName = (name: string) => `${name}.`.split(".").flatMap(writeString);
 const ORIGIN = "example.test";
 const soa = record(ORIGIN, "SOA", [
   ...writeName("ns.example.test"), // the name server
-  ...writeName("ada.example.test"), // ada@example.test looks after the zone
-  ...[0, 1, 0, 7200, 0, 900, 0, 14400, 0, TTL].flatMap(short), // serial, times
+  ...writeName("ada.example.test"), // ada@example.test looks after it
+  ...[0, 1, 0, 7200, 0, 900, 0, 14400, 0, TTL].flatMap(short),
+  // Numbers of 4 bytes: serial, refresh, retry, expire, minimum.
 ]);
 const zone = [
   soa,
@@ -80,14 +86,14 @@ server.on("message", (message, client) => {
   try {
     query = readQuery(message);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error; // it is not malformed
+    if (!(error instanceof RangeError)) throw error; // a mistake in here
   }
   const reply = answer(message, query);
   const bytes = writeReply(message, query, reply);
   server.send(bytes, client.port, client.address, (error) => {
     if (error) console.error(`no reply to ${client.address}: ${error.message}`);
   });
-  if (process.stdout.writableNeedDrain) return; // nobody reads what is printed
+  if (process.stdout.writableNeedDrain) return; // unread lines would pile up
   const asked = query ? `${query.name}. ${typeName(query.type)}` : "?";
   console.log(`${client.address} asks ${asked}: ${reply.code}`);
 });
@@ -98,10 +104,11 @@ function typeName(type: number): string {
 }
 
 function answer(message: Buffer, query?: Query): Reply {
-  if (message.readUInt16BE(2) & OPCODE) return { code: "NOTIMP" };
+  if (message.readUInt16BE(2) & OPCODE) return { code: "NOTIMP" }; // no query
   if (!query) return { code: "FORMERR" };
   const { name, type, kind, opt } = query;
   if (opt && opt.ttl & VERSION) return { code: "BADVERS" };
+  // With the dots, only whole labels match.
   const inZone = `.${name}`.endsWith(`.${ORIGIN}`);
   if (!inZone || kind !== IN) return { code: "REFUSED" };
 
@@ -111,7 +118,7 @@ function answer(message: Buffer, query?: Query): Reply {
   const found = own.filter((record) => record.type === wanted);
   const answers = found.map(({ bytes }) => bytes);
   if (answers.length > 0) return { code: "NOERROR", answers };
-  // A name with names below it exists. The SOA record says for how long a
+  // The name test exists, because example.test does. The SOA record says for how long a
   // client may keep in mind that there is nothing (RFC 2308).
   const exists = zone.some(({ owner }) => `.${owner}`.endsWith(`.${name}`));
   return { code: exists ? "NOERROR" : "NXDOMAIN", authority: [soa.bytes] };
@@ -123,13 +130,14 @@ function readQuery(bytes: Buffer) {
   const name = readName(message).slice(0, -1).toLowerCase();
   const [type, kind] = [readNumber(message, 2), readNumber(message, 2)];
   const question = [...bytes.subarray(HEADER_SIZE, message.at)];
-  // The header has the sizes of three sections of records. Only an OPT record
-  // matters, wherever it stands (RFC 6891, 6.1.1).
+  // The header has the numbers of records in three sections, at bytes 6, 8 and 10.
+  // Only an OPT record matters, wherever it stands (RFC 6891, 6.1.1).
   const records = [6, 8, 10].flatMap((at) =>
     Array.from({ length: bytes.readUInt16BE(at) }, () => readRecord(message)),
   );
   const [opt, another] = records.filter((record) => record.type === OPT);
-  if (bytes.readUInt16BE(4) !== 1 || another) throw new RangeError("too many");
+  if (bytes.readUInt16BE(4) !== 1 || another)
+    throw new RangeError("not one question");
   return { name, type, kind, question, opt };
 }
 
@@ -167,7 +175,7 @@ function take(message: Cursor, size: number): Buffer {
 /** The whole reply; without its records, if the client takes less. */
 function writeReply(message: Buffer, query: Query | undefined, reply: Reply) {
   const { code, answers = [], authority = [] } = reply;
-  const rcode = RCODES.indexOf(code); // an OPT has what is above 15
+  const rcode = RCODES.indexOf(code); // 4 bits here; an OPT has the higher ones
   let flags = QR | (message.readUInt16BE(2) & (OPCODE | RD)) | (rcode & 15);
   if (code === "NOERROR" || code === "NXDOMAIN") flags |= AA;
   const question = query ? [query.question] : [];
@@ -188,7 +196,7 @@ function writeOpt(code: number, flags: number): number[] {
 }
 
 function record(owner: string, type: keyof typeof TYPE, data: number[]) {
-  const numbers = [TYPE[type], IN, 0, TTL, data.length]; // 0: TTL has 4 bytes
+  const numbers = [TYPE[type], IN, 0, TTL, data.length]; // TTL has 4 bytes
   const bytes = [...writeName(owner), ...numbers.flatMap(short), ...data];
   return { owner, type: TYPE[type], bytes };
 }

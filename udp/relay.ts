@@ -5,8 +5,9 @@
  * No connection tells which client a reply is for. So the relay has one socket
  * for each client, and what arrives there is for that client. Nobody says
  * goodbye either: a client is forgotten when nothing passes for 60 seconds. There
- * is room for 1000. So even relays that send to each other in a circle, where
- * each datagram seems to come from a new client, come to rest.
+ * is room for 1000. A relay sends each client's datagrams from a port of its own,
+ * so two relays that send to each other would find new clients for ever: the
+ * 1000 end that.
  *
  * --to is the server; a name stands for its IPv4 address. The relay numbers the
  * datagrams of both directions. --drop 1,3 loses the first and the third,
@@ -49,6 +50,7 @@ const [, name = "", digits] = /^(.+):(\d+)$/.exec(to) ?? [];
 const target = { host: name.replace(/[[\]]/g, ""), port: Number(digits) };
 if (!(target.port > 0 && target.port < 65536))
   wrong("--to takes a host and a port, such as 127.0.0.1:12000");
+// An option that is not given is the number 0, which no datagram has.
 const dropped = new Set(drop.split(",").map(Number));
 const doubled = new Set(duplicate.split(",").map(Number));
 if (dropped.has(NaN)) wrong("--drop takes numbers of datagrams, such as 1,3");
@@ -57,11 +59,12 @@ if (!/^(\d+:\d{1,9},?)*$/.test(delay))
   wrong("--delay takes numbers of datagrams and milliseconds, such as 4:300");
 const pairs = delay.split(",").map((pair) => pair.split(":"));
 const delays: Record<number, string> = Object.fromEntries(pairs);
-if (!(Number(loss) <= 1)) wrong("--loss takes a part of 1, such as 0.3");
+if (!(Number(loss) <= 1)) wrong("--loss takes a part of 1, such as 0.3"); // NaN too
 
 const heads: Record<string, string> = { lost: "✗", held: "…" };
 const room = Math.max(16, (process.stdout.columns || 80) - 64); // for data
-// What would steer a terminal or turn text, and U+FFFD: it was no text.
+// Control characters, and those that turn text around, would redraw a terminal.
+// U+FFFD stands for bytes that are no text.
 const unsafe = /(?![\t\r\n])\p{Cc}|[\ufffd\u2028-\u202e\u2066-\u2069]/gu;
 
 const server = createSocket(isIPv6(host) ? "udp6" : "udp4");
@@ -77,7 +80,7 @@ server.on("listening", () => {
 const clients = new Map<string, ReturnType<typeof join>>();
 let joined = 0;
 let datagrams = 0;
-let random = (seed + 1) * 13000;
+let random = (seed + 1) * 13000; // any start but 0
 
 server.on("message", (message, from) => {
   const key = `${from.address}:${from.port}`;
@@ -91,9 +94,10 @@ server.on("message", (message, from) => {
 function join(key: string, from: RemoteInfo) {
   const client = ++joined;
   const upstream = createSocket(isIPv6(target.host) ? "udp6" : "udp4");
-  upstream.connect(target.port, target.host);
+  upstream.connect(target.port, target.host); // so only the target is heard
   const connected = once(upstream, "connect");
-  // If the target's name is unknown, the next datagram looks it up again.
+  // If the target's name is unknown, forget the client: its next datagram makes
+  // a new one, which looks the name up again.
   connected.then(() => upstream.on("error", tell), forget);
   upstream.on("message", (reply) => pass(reply, false).catch(tell));
   const silence = setTimeout(forget, 60_000);
@@ -122,12 +126,13 @@ function join(key: string, from: RemoteInfo) {
 
   /** Draws what happens to a datagram: it is passed, lost or held. */
   function draw(kind: string, number: number, up: boolean, data: Buffer) {
-    if (process.stdout.writableLength > 10e6) return; // nobody reads it
+    if (process.stdout.writableLength > 10e6) return; // 10 MB that nobody reads
     const time = performance.now() / 1000;
     const line = { time, client, up, number, kind, data: data.toString("hex") };
     if (json) return console.log(JSON.stringify(line));
 
-    const size = kind === "passed" ? 19 : 9; // the others stop half-way
+    // Every arrow is 20 wide. What is lost or held stops half-way.
+    const size = kind === "passed" ? 19 : 9;
     const head = heads[kind] ?? (up ? "▶" : "◀");
     let arrow = (`── #${number} `.padEnd(size, "─") + head).padEnd(20);
     if (!up) arrow = (head + ` #${number} ──`.padStart(size, "─")).padStart(20);

@@ -4,8 +4,8 @@
  *
  * How long should it wait before it sends again? A fixed time is too long on a
  * fast network, and floods a slow one. So it measures the round trip, as TCP
- * does, and waits a little longer than that; after each loss it waits twice as
- * long. A reply brings back the time at which its request was sent, so it is
+ * does, and waits a little longer than that; after each wait in vain it waits
+ * twice as long. A reply brings back the time at which its request was sent, so it is
  * clear which of several copies it answers. reliable-server.ts explains the
  * packets.
  *
@@ -44,20 +44,22 @@ let number = 0;
 let SRTT = 0; // smoothed round-trip time, in milliseconds
 let RTTVAR = 0; // its variation
 let RTO = 1000; // retransmission timeout: how long to wait for a reply
-const upperBound = 1000; // of RTO; TCP waits up to 60 s, but here someone types
+const G = 10; // the granularity of the clock, in milliseconds
+const upperBound = 1000; // of RTO; TCP waits up to 60 s, but here someone waits
 
 client.on("message", (packet) => {
   const reply = read(packet);
   const R = performance.now() - reply.sent;
   if (reply.type !== "reply" || !(R >= 0 && R < Infinity)) return;
   if (reply.session !== session || reply.number !== number) return;
-  client.emit("reply", reply.line);
+  client.emit("reply", reply.line); // request() waits for it
 
-  // The names and the steps are RFC 6298's, section 2, with a clock of 10 ms.
+  // The names and the steps are RFC 6298's, section 2: mostly the old value, and
+  // a little of the new one.
   const first = SRTT === 0;
   RTTVAR = first ? R / 2 : (3 / 4) * RTTVAR + (1 / 4) * Math.abs(SRTT - R);
   SRTT = first ? R : (7 / 8) * SRTT + (1 / 8) * R;
-  RTO = Math.min(SRTT + Math.max(10, 4 * RTTVAR), upperBound);
+  RTO = Math.min(SRTT + Math.max(G, 4 * RTTVAR), upperBound);
 });
 
 /** Sends a line until the reply comes. */

@@ -2,15 +2,17 @@
  * Reliable uppercase server over UDP: answers each line, but does its work only
  * once.
  *
- * A client that hears no reply sends its request again, and cannot know which of
- * the two was lost. The server knows a request by its session and number: it
- * keeps each session's last reply, and sends a copy of it. It keeps 1000
- * sessions, because a memory of clients must have a bound. It prints each line
- * when it does it.
+ * A client that hears no reply sends its request again, and cannot know whether
+ * the request or the reply was lost. The server knows a request by its session
+ * and number: it keeps each session's last reply, and sends a copy of it. A memory
+ * of clients must have a bound: after 1000 other sessions, a session is forgotten,
+ * and a late copy of its first request would be done again. The server prints a
+ * line when it does the work.
  *
  * A packet is text: its type, the line's number, the client's session, when it
- * was sent by the client's clock, and the line. A reply has a type of its own and
- * is never answered, so two of these servers cannot answer each other for ever.
+ * was sent by the client's clock, and the line. A reply repeats the time, so that
+ * the client can measure with it. It has a type of its own and is never answered,
+ * so two of these servers cannot answer each other for ever.
  *
  *     request 1 2f1c8a60-5a52-4d0e-9b54-6f8a1d3c7e42 1782.4 hello
  *     reply 1 2f1c8a60-5a52-4d0e-9b54-6f8a1d3c7e42 1782.4 HELLO
@@ -49,22 +51,28 @@ const sessions = new Map<string, { number: number; line: string }>();
 server.on("message", (packet, client) => {
   const { type, number, session, sent, line } = read(packet);
   if (type !== "request" || isNaN(sent) || client.port === 0) return;
-  if (process.stdout.writableLength > 1e6) return; // until someone reads
+  if (process.stdout.writableLength > 1e6) return; // our output is not read: no more work
 
   let last = sessions.get(session) ?? { number: 0, line: "" };
   if (number === last.number + 1) {
     console.log(`${number} ${line.replace(controls, "")}`);
     last = { number, line: line.toUpperCase() };
   }
-  // A late copy, or a session that is forgotten: nobody knows what it has done.
+  // A late copy, or a number whose session is forgotten. The first number is 1.
   if (number === 0 || number !== last.number) return;
 
-  sessions.delete(session);
+  sessions.delete(session); // and set: who spoke last is the last in the map
   sessions.set(session, last);
   const [oldest = ""] = sessions.keys();
   if (sessions.size > 1000) sessions.delete(oldest);
-  const copy = write({ type: "reply", number, session, sent, line: last.line });
-  server.send(copy, client.port, client.address, (error) => {
+  const reply = write({
+    type: "reply",
+    number,
+    session,
+    sent,
+    line: last.line,
+  });
+  server.send(reply, client.port, client.address, (error) => {
     if (error) console.error(`no reply to ${client.address}: ${error.message}`);
   });
 });
