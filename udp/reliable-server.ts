@@ -65,14 +65,8 @@ server.on("message", (packet, client) => {
   sessions.set(session, last);
   const [oldest = ""] = sessions.keys();
   if (sessions.size > 1000) sessions.delete(oldest);
-  const reply = write({
-    type: "reply",
-    number,
-    session,
-    sent,
-    line: last.line,
-  });
-  server.send(reply, client.port, client.address, (error) => {
+  const text = write({ type: "reply", number, session, sent, line: last.line });
+  server.send(text, client.port, client.address, (error) => {
     if (error) console.error(`no reply to ${client.address}: ${error.message}`);
   });
 });
