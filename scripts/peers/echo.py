@@ -1,42 +1,30 @@
-"""The echo servers in Python: echo.py tcp|udp [upper]
-
-asyncio over TCP, and over UDP the loop of two calls that the notes have.
-"""
+"""Echo in Python: echo.py tcp|udp [upper]. TCP by asyncio, UDP as in the notes."""
 
 import asyncio
 import socket
 import sys
 
-kind, upper = sys.argv[1], "upper" in sys.argv
+upper = "upper" in sys.argv
 
 
 class Echo(asyncio.Protocol):
     def connection_made(self, transport):
-        self.transport = transport
+        self.write = transport.write
+        self.pause_writing = transport.pause_reading
+        self.resume_writing = transport.resume_reading
 
     def data_received(self, data):
-        self.transport.write(data.upper() if upper else data)
-
-    def pause_writing(self):
-        self.transport.pause_reading()
-
-    def resume_writing(self):
-        self.transport.resume_reading()
+        self.write(data.upper() if upper else data)
 
 
-async def serve(listener):
-    server = await asyncio.get_running_loop().create_server(Echo, sock=listener)
-    await server.serve_forever()
-
-
-type = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM
-server = socket.socket(socket.AF_INET, type)
+if sys.argv[1] == "tcp":
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(loop.create_server(Echo, "127.0.0.1", 0))
+    print("ready on 127.0.0.1:%d" % server.sockets[0].getsockname()[1], flush=True)
+    loop.run_forever()
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 server.bind(("127.0.0.1", 0))
-if kind == "tcp":
-    server.listen(128)
-print(f"ready on 127.0.0.1:{server.getsockname()[1]}", flush=True)
-if kind == "tcp":
-    asyncio.run(serve(server))
+print("ready on 127.0.0.1:%d" % server.getsockname()[1], flush=True)
 while True:
-    data, client = server.recvfrom(65536)
-    server.sendto(data.upper() if upper else data, client)
+    data, client = server.recvfrom(2048)
+    server.sendto(data.decode().upper().encode() if upper else data, client)
