@@ -92,7 +92,7 @@ async function hear(what: string, good: string, minutes = 5): Promise<string> {
     fail(`has not answered ${what} for ${minutes} minutes`);
   }, minutes * 60_000);
   const { value: reply } = await replies.next().catch((error) => {
-    if (!sent) throw error; // config() tells each error of the network
+    if (!sent) throw error; // it tells the user enough
     return fail(cut);
   });
   clearTimeout(late);
