@@ -4,8 +4,14 @@ import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { ProcessOutput } from "zx";
-import { run, start } from "../scripts/processes.ts";
-import { headers, play, type Step, withPorts } from "../scripts/transcript.ts";
+import { readyLine, run, start } from "../scripts/processes.ts";
+import {
+  consoleBlocks,
+  headers,
+  play,
+  type Step,
+  withPorts,
+} from "../scripts/transcript.ts";
 import { copyAll, playCopy } from "./copies.ts";
 import {
   ask,
@@ -106,6 +112,31 @@ check("what ends a line is as the README says, everywhere", async () => {
     assert.is(stdout, old ? "a\nb\u2028c\n" : "a\nb\nc\n", command);
   }
 });
+
+check(
+  "node:cluster runs a server twice, as scripts/README.md shows",
+  async () => {
+    const [transcript] = consoleBlocks("scripts/README.md");
+    const [step] = transcript!.steps;
+    const inTwo = step!.command.replace("[] }", "[], args: ['--port', '0'] }");
+    const printed: string[] = [];
+    let both = () => {};
+    const ready = new Promise<void>((resolve) => (both = resolve));
+    const two = start(inTwo.replace("node ", "node22 "), {
+      onLine: (line) => printed.push(line) === step!.output.length && both(),
+    });
+    try {
+      await Promise.race([ready, two.ended]);
+      assert.is(printed.length, 2);
+      assert.is(printed[0], printed[1]);
+      const port = Number(readyLine.exec(printed[0]!)?.groups?.port);
+      assert.is(`${await exchange(port, ["hello"])}`, "hello");
+    } finally {
+      await two.stop("SIGKILL");
+    }
+  },
+  "node22",
+);
 
 /**
  * The rows of the README's table, and what happens there. A cell tells what is
