@@ -10,7 +10,7 @@
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
-import { which } from "zx";
+import { which } from "zx/core";
 import { runtimes } from "../test/runtimes.ts";
 import { commandLine, mistake } from "./command-line.ts";
 import { chat, client, closeAll, sentences, wrk } from "./load.ts";

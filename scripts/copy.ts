@@ -8,7 +8,7 @@
  *     npm run copy udp/echo ../my-project -- --js
  */
 import { dirname, resolve } from "node:path";
-import { quote } from "zx";
+import { quote } from "zx/core";
 import { commandLine, mistake } from "./command-line.ts";
 import { copyTo, isModule, relative } from "./copies.ts";
 import { examples, isNamed } from "./examples.ts";

@@ -16,9 +16,9 @@ import { availableParallelism } from "node:os";
 import { writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { chalk } from "zx";
+import { chalk } from "zx/core";
 import { commandLine, mistake } from "./command-line.ts";
-import { type Example, examples, isNamed } from "./examples.ts";
+import { type Example, examples, isNamed, usual } from "./examples.ts";
 import { type Diagram, type Happening, page, svg } from "./picture.ts";
 import { headers, play, type Step, throughRelay } from "./transcript.ts";
 import type { Transcript } from "./transcript.ts";
@@ -26,16 +26,6 @@ import type { Transcript } from "./transcript.ts";
 const begin = performance.now();
 chalk.level = process.stdout.isTTY && process.stdout.hasColors() ? 1 : 0;
 
-/** What is shown if nothing else is asked for: the notes' programs, in order. */
-const usual = [
-  "udp/walkthrough.ts",
-  "tcp/walkthrough.ts",
-  "udp/client.ts",
-  "tcp/client.ts",
-  "udp/echo-client.ts",
-  "tcp/echo-client.ts",
-  "udp/relay.ts",
-];
 /** Of each program, so many lines are shown. */
 const most = 32;
 

@@ -2,9 +2,8 @@
  * The examples: which files there are, what service each belongs to, and what
  * the README says of it.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { globby } from "zx";
 import { root } from "./processes.ts";
 
 /** An example's file. */
@@ -18,6 +17,25 @@ export interface Example {
   teaches: string;
 }
 
+/** What the demo shows if nothing else is asked for: the notes' programs. */
+export const usual = [
+  "udp/walkthrough.ts",
+  "tcp/walkthrough.ts",
+  "udp/client.ts",
+  "tcp/client.ts",
+  "udp/echo-client.ts",
+  "tcp/echo-client.ts",
+  "udp/relay.ts",
+];
+
+/** The examples' files: UDP first, as in the notes. */
+export function exampleFiles(): string[] {
+  return ["udp", "tcp"].flatMap((folder) => {
+    const names = readdirSync(join(root, folder)).sort();
+    return names.filter((n) => n.endsWith(".ts")).map((n) => `${folder}/${n}`);
+  });
+}
+
 /**
  * Reads all examples.
  *
@@ -25,8 +43,7 @@ export interface Example {
  */
 export async function examples(): Promise<Example[]> {
   const readme = readFileSync(join(root, "README.md"), "utf8");
-  const files = await globby("{udp,tcp}/*.ts", { cwd: root });
-  const all = files.map((file) => {
+  const all = exampleFiles().map((file) => {
     const source = readFileSync(join(root, file), "utf8");
     const [, shared = ""] = /\bconfig\(\s*"(\w+)"/.exec(source) ?? [];
     const service = /(server|client)\.ts$/.test(file)

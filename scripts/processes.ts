@@ -6,7 +6,7 @@ import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { $, kill, type ProcessOutput } from "zx";
+import { $, kill, type ProcessOutput } from "zx/core";
 
 /** The project's folder. Every command runs there. */
 export const root = fileURLToPath(new URL("..", import.meta.url));

@@ -5,7 +5,7 @@ import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
-import { globby } from "zx";
+import { exampleFiles } from "./examples.ts";
 import { node, type Program, readyLine, root, start } from "./processes.ts";
 
 /** A command, and what it prints. */
@@ -30,10 +30,7 @@ export interface Transcript {
 
 /** The transcripts in the headers of the examples. */
 export async function headers(): Promise<Transcript[]> {
-  const names = await globby("{udp,tcp}/*.ts", { cwd: root });
-  // UDP first, as in the notes.
-  names.sort((a, b) => b[0]!.localeCompare(a[0]!) || a.localeCompare(b));
-  return names.map((name) => headerOf(join(root, name), name));
+  return exampleFiles().map((name) => headerOf(join(root, name), name));
 }
 
 /** The transcript in the header of a file, which may be any copy of an example. */

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { quote } from "zx";
+import { quote } from "zx/core";
 import { run, start } from "../scripts/processes.ts";
 import { join, tcpMember, udpMember } from "./chat.ts";
 import { check, node, nobody, serve } from "./harness.ts";

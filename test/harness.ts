@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { which } from "zx";
+import { which } from "zx/core";
 import {
   node,
   type Program,

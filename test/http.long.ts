@@ -9,7 +9,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { quote } from "zx";
+import { quote } from "zx/core";
 import { run } from "../scripts/processes.ts";
 import { numbers, spoiled } from "./fuzz.ts";
 import {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { quote } from "zx";
+import { quote } from "zx/core";
 import { run, start } from "../scripts/processes.ts";
 import {
   check,

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { ProcessOutput } from "zx";
+import type { ProcessOutput } from "zx/core";
 import { readyLine, run, start } from "../scripts/processes.ts";
 import {
   consoleBlocks,

@@ -3,7 +3,7 @@
  */
 import { once } from "node:events";
 import * as assert from "uvu/assert";
-import { quote, type ProcessOutput } from "zx";
+import { quote, type ProcessOutput } from "zx/core";
 import { run } from "../scripts/processes.ts";
 import { check, listen, node, pairs, udp } from "./harness.ts";
 

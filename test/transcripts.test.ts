@@ -2,6 +2,7 @@ import * as fs from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { usual } from "../scripts/examples.ts";
 import { root, run } from "../scripts/processes.ts";
 import {
   consoleBlocks,
@@ -9,7 +10,7 @@ import {
   play,
   withPorts,
 } from "../scripts/transcript.ts";
-import { check, temporaryFolder } from "./harness.ts";
+import { check, node, temporaryFolder } from "./harness.ts";
 
 const examples = await headers();
 const readmes = ["README.md", "udp/README.md", "tcp/README.md"];
@@ -31,7 +32,7 @@ check("npm run demo names the pair that differs or hangs", async () => {
   await spoil("tcp/echo-server.ts", "console.log(", "void (");
   await spoil("scripts/transcript.ts", "limit = 60_000", "limit = 6_000");
   const { stdout, stderr, exitCode } = await run(
-    `cd ${copy} && npm run --silent demo udp/walkthrough udp/client.ts tcp/echo`,
+    `cd ${copy} && ${node} scripts/demo.ts udp/walkthrough udp/client.ts tcp/echo`,
   );
   assert.match(stdout, /printed "HELLO\\n", not "Hello\\n"/);
   assert.match(stdout, /hung for \d+ ms: .* tcp\/echo-server.ts/);
@@ -44,7 +45,10 @@ check("npm run demo names the pair that differs or hangs", async () => {
 });
 
 // A server that stands alone in its header stands with its client in another.
-const talking = examples.filter(({ steps }) => !steps.every((s) => s.server));
+// What the demo shows by itself is played in demo.test.ts.
+const talking = examples.filter(
+  ({ name, steps }) => !steps.every((s) => s.server) && !usual.includes(name),
+);
 const [first, ...others] = readme;
 for (const transcript of [...talking, ...others])
   check(`the transcript in ${transcript.name} is real`, async () => {

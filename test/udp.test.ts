@@ -49,9 +49,9 @@ for (const { server: file, client: clientFile, answer } of pairs.udp) {
     assert.is(`${await ask(await udp(server.port), "ß")}`, answer("ß"));
   });
 
-  check(`${file} answers 5,000 equal datagrams, each of them`, async () => {
+  check(`${file} answers 1,000 equal datagrams, each of them`, async () => {
     const client = await udp(server.port);
-    for (let i = 0; i < 5_000; i++)
+    for (let i = 0; i < 1_000; i++)
       assert.is(`${await ask(client, "ping")}`, answer("ping"));
   });
 
