@@ -11,8 +11,8 @@
  * directions together, --reset 1000 resets both connections: a reset (RST) ends
  * both directions at once, and loses what is under way. --hang 1000 passes nothing
  * more but keeps both open: does your program give up in time? --only 1,2 does all
- * of this to the first two clients and to nobody else. --json prints each event as a line of
- * JSON, with all the data as hexadecimal digits; "up" is to the server.
+ * of this to the first two clients and to nobody else. --json prints each event as
+ * a line of JSON, with all the data as hexadecimal digits; "up" is to the server.
  *
  *     $ tsx tcp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
@@ -69,7 +69,8 @@ server.on("connection", (connection) => {
   const client = ++connections;
   const faulty = only === "" || chosen.has(client);
   const most = faulty && chunk > 0 ? chunk : 65536; // bytes at a time
-  let left = (faulty && (reset || hang)) || Infinity; // bytes before that
+  let left = Infinity; // bytes until the reset or the hang
+  if (faulty) left = reset || hang || Infinity;
 
   const upstream = connect({ ...options, ...target });
   upstream.on("connect", () => draw("connect", true));
