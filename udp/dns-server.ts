@@ -118,8 +118,8 @@ function answer(message: Buffer, query?: Query): Reply {
   const found = own.filter((record) => record.type === wanted);
   const answers = found.map(({ bytes }) => bytes);
   if (answers.length > 0) return { code: "NOERROR", answers };
-  // The name test exists, because example.test does. The SOA record says for how long a
-  // client may keep in mind that there is nothing (RFC 2308).
+  // The name test exists, because example.test does. The SOA record says for how
+  // long a client may keep in mind that there is nothing (RFC 2308).
   const exists = zone.some(({ owner }) => `.${owner}`.endsWith(`.${name}`));
   return { code: exists ? "NOERROR" : "NXDOMAIN", authority: [soa.bytes] };
 }

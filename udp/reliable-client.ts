@@ -5,8 +5,8 @@
  * How long should it wait before it sends again? A fixed time is too long on a
  * fast network, and floods a slow one. So it measures the round trip, as TCP
  * does, and waits a little longer than that; after each wait in vain it waits
- * twice as long. A reply brings back the time at which its request was sent, so it is
- * clear which of several copies it answers. reliable-server.ts explains the
+ * twice as long. A reply brings back the time at which its request was sent, so
+ * it is clear which of several copies it answers. reliable-server.ts explains the
  * packets.
  *
  * --tries is how often it sends a line before it gives up.

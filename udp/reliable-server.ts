@@ -51,7 +51,7 @@ const sessions = new Map<string, { number: number; line: string }>();
 server.on("message", (packet, client) => {
   const { type, number, session, sent, line } = read(packet);
   if (type !== "request" || isNaN(sent) || client.port === 0) return;
-  if (process.stdout.writableLength > 1e6) return; // our output is not read: no more work
+  if (process.stdout.writableLength > 1e6) return; // until someone reads that
 
   let last = sessions.get(session) ?? { number: 0, line: "" };
   if (number === last.number + 1) {
