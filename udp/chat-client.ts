@@ -58,7 +58,7 @@ socket.on("message", (message) => {
   if (text === "bye") process.exit();
   if (text.startsWith("? ")) return report(text.slice(2));
   if (!joinedWith && text.startsWith("! ")) fail(text);
-  if (/^(\* )?here\b/.test(text)) joinedWith = word;
+  if (text === "here" || text.startsWith("* here: ")) joinedWith = word;
   silence.refresh();
   if (text !== "here" && stdout.writableLength < 1e6) show(text);
 });
