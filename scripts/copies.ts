@@ -83,8 +83,19 @@ function reading(source: string) {
   };
 }
 
+/**
+ * Puts options that are a constant in front of config(), such as the relays'
+ * `const faults = { … }`, where config() has `...faults`.
+ */
+function withoutSpread(source: string) {
+  const before = /^const (\w+) = \{ (.+) \};\n(?=const \{.+ = config\()/m;
+  const [constant = "", name, options = ""] = before.exec(source) ?? [];
+  return source.replace(constant, "").replace(`...${name}`, options);
+}
+
 /** An example's source with parseArgs() in place of config(). */
-function withParseArgs(source: string): string {
+function withParseArgs(example: string): string {
+  const source = withoutSpread(example);
   const { statement, names, service, own } = reading(source);
   const defaults = new Map([
     ["host", '"127.0.0.1"'],

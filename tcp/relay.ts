@@ -29,26 +29,17 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { config } from "../shared/config.ts";
 
-const { host, port, to, chunk, delay, reset, hang, only, json } = config(
+const faults = { chunk: 0, delay: 0, reset: 0, hang: 0, only: "" };
+const { host, port, to, json, chunk, delay, reset, hang, only } = config(
   "relay",
-  {
-    to: "127.0.0.1:12000",
-    chunk: 0,
-    delay: 0,
-    reset: 0,
-    hang: 0,
-    only: "",
-    json: false,
-  },
+  { to: "127.0.0.1:12000", json: false, ...faults },
 );
-const [, name = "", digits] = /^(.+):(\d+)$/.exec(to) ?? [];
-const target = { host: name.replace(/[[\]]/g, ""), port: Number(digits) };
-if (!(target.port > 0 && target.port < 65536))
-  wrong("--to takes a host and a port, such as 127.0.0.1:12000");
+// HOST:PORT, without the brackets of [::1]:12000.
+const [, toHost = "", toPort] = /^\[?(.+?)\]?:([1-9]\d*)$/.exec(to) ?? [];
+if (!(Number(toPort) < 65536)) wrong("to", "targets such as localhost:12000");
 const chosen = new Set(only.split(",").map(Number));
-if (chosen.has(NaN)) wrong("--only takes numbers of clients, such as 1,2");
+if (chosen.has(NaN)) wrong("only", "numbers of clients, such as 1,2");
 
-const room = Math.max(16, (process.stdout.columns || 80) - 64); // for data
 // Control characters, and those that turn text around, would redraw a terminal.
 // U+FFFD stands for bytes that are no text.
 const unsafe = /(?![\t\r\n])\p{Cc}|[\ufffd\u2028-\u202e\u2066-\u2069]/gu;
@@ -72,7 +63,7 @@ server.on("connection", (connection) => {
   let left = Infinity; // bytes until the reset or the hang
   if (faulty) left = reset || hang || Infinity;
 
-  const upstream = connect({ ...options, ...target });
+  const upstream = connect({ ...options, host: toHost, port: Number(toPort) });
   upstream.on("connect", () => draw("connect", true));
   join(connection, upstream, true);
   join(upstream, connection, false);
@@ -123,15 +114,16 @@ server.on("connection", (connection) => {
     if (!up) arrow = "◀" + ` ${kind} ──`.padStart(19, "─");
     if (kind === "close" || kind === "hang")
       arrow = up ? kind.padEnd(20) : kind.padStart(20);
-    let text = data.toString("utf8", 0, room).replace(unsafe, "·");
-    if (data.length > room) text += "…";
+    // Of the data, 80 columns have room for 16 bytes.
+    let text = data.toString("utf8", 0, 16).replace(unsafe, "·");
+    if (data.length > 16) text += "…";
     let way = `client ${client} ${arrow} server`;
     if (data.length) way += `  ${data.length} bytes ${JSON.stringify(text)}`;
     console.log(time.toFixed(3).padStart(8), "s ", way);
   }
 });
 
-function wrong(message: string) {
-  console.error(message);
+function wrong(option: string, takes: string) {
+  console.error(`--${option} takes ${takes}`);
   process.exit(2);
 }

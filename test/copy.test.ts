@@ -64,7 +64,8 @@ check("a copy is as it was, but for parseArgs() and names", async () => {
     const added = lines(copied).filter((l) => !lines(source).includes(l));
     for (const line of added.filter((l) => !/^ \*/.test(l)))
       assert.match(line, parsed, `${name}: ${line}`);
-    const called = /\nconst [^;]*= config\([^;]*;|"\.\.\/shared\/config\.ts"/g;
+    const called =
+      /\n(const faults [^;]*;\n)?const [^;]*= config\([^;]*;|"\.\.\/shared\/config\.ts"/g;
     const statement = source.match(called)!.join("\n");
     for (const line of gone.filter((l) => !/^ \*|^import/.test(l)))
       assert.ok(statement.includes(line), `${name}: ${line}`);

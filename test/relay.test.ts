@@ -76,8 +76,8 @@ check("udp/relay.ts draws, drops, doubles and holds datagrams", async () => {
 
 // The first that are lost, in every run.
 const losses = {
-  "--loss 0.3": "#3,#8,#11,#12,#18,#34",
-  "--loss 0.3 --seed 8": "#3,#7,#9,#11,#14,#17",
+  "--loss 0.3": "#3,#5,#8,#10,#11,#13",
+  "--loss 0.3 --seed 8": "#2,#3,#4,#7,#10,#15",
 };
 for (const [options, first] of Object.entries(losses))
   check(`udp/relay.ts ${options} loses the same datagrams always`, async () => {
@@ -218,7 +218,7 @@ check("two UDP relays that are each other's target come to rest", async () => {
   // Now there are 1000 clients, so a new one is refused, and told so.
   const another = await udp(one.port);
   another.send("another");
-  const full = /^no room for 127\.0\.0\.1:\d+: there are 1000 clients$/;
+  const full = /^no room for 127\.0\.0\.1:\d+$/;
   await Promise.race([one, two].map(({ line }) => line(full)));
   // Those that are known still pass.
   client.send("once more");

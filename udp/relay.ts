@@ -12,10 +12,10 @@
  * --to is the server; a name stands for its IPv4 address. The relay numbers the
  * datagrams of both directions. --drop 1,3 loses the first and the third,
  * --duplicate 2 sends the second twice, --delay 4:300 holds the fourth for 300
- * milliseconds. --loss 0.3 loses 30%, in every run the same for one --seed. In the
- * picture, a lost datagram ends at a ✗; a held one waits at a …, and is drawn once
- * more when it goes on. --json prints each event as a line of JSON, with all the
- * data as hexadecimal digits; "up" is to the server.
+ * milliseconds. --loss 0.3 loses 30%: the same ones in every run, and others with
+ * another --seed. In the picture, a lost datagram ends at a ✗; a held one waits at
+ * a …, and is drawn once more when it goes on. --json prints each event as a line
+ * of JSON, with all the data as hexadecimal digits; "up" is to the server.
  *
  *     $ tsx udp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
@@ -34,35 +34,25 @@ import { isIPv6 } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { config } from "../shared/config.ts";
 
-const { host, port, to, drop, duplicate, delay, loss, seed, json } = config(
+const faults = { drop: "", duplicate: "", delay: "", loss: "0", seed: 0 };
+const { host, port, to, json, drop, duplicate, delay, loss, seed } = config(
   "relay",
-  {
-    to: "127.0.0.1:12000",
-    drop: "",
-    duplicate: "",
-    delay: "",
-    loss: "0",
-    seed: 1,
-    json: false,
-  },
+  { to: "127.0.0.1:12000", json: false, ...faults },
 );
-const [, name = "", digits] = /^(.+):(\d+)$/.exec(to) ?? [];
-const target = { host: name.replace(/[[\]]/g, ""), port: Number(digits) };
-if (!(target.port > 0 && target.port < 65536))
-  wrong("--to takes a host and a port, such as 127.0.0.1:12000");
+// HOST:PORT, without the brackets of [::1]:12000.
+const [, toHost = "", toPort] = /^\[?(.+?)\]?:([1-9]\d*)$/.exec(to) ?? [];
+if (!(Number(toPort) < 65536)) wrong("to", "targets such as localhost:12000");
 // An option that is not given is the number 0, which no datagram has.
 const dropped = new Set(drop.split(",").map(Number));
 const doubled = new Set(duplicate.split(",").map(Number));
-if (dropped.has(NaN)) wrong("--drop takes numbers of datagrams, such as 1,3");
-if (doubled.has(NaN)) wrong("--duplicate takes numbers, such as 1,3");
-if (!/^(\d+:\d{1,9},?)*$/.test(delay))
-  wrong("--delay takes numbers of datagrams and milliseconds, such as 4:300");
+if (dropped.has(NaN)) wrong("drop", "numbers of datagrams, such as 1,3");
+if (doubled.has(NaN)) wrong("duplicate", "numbers of datagrams, such as 1,3");
+if (!/^(\d+:\d{1,9},?)*$/.test(delay)) wrong("delay", "pairs such as 4:300");
 const pairs = delay.split(",").map((pair) => pair.split(":"));
 const delays: Record<number, string> = Object.fromEntries(pairs);
-if (!(Number(loss) <= 1)) wrong("--loss takes a part of 1, such as 0.3"); // NaN too
+if (!(Number(loss) <= 1)) wrong("loss", "a part of 1, such as 0.3"); // NaN too
 
 const heads: Record<string, string> = { lost: "✗", held: "…" };
-const room = Math.max(16, (process.stdout.columns || 80) - 64); // for data
 // Control characters, and those that turn text around, would redraw a terminal.
 // U+FFFD stands for bytes that are no text.
 const unsafe = /(?![\t\r\n])\p{Cc}|[\ufffd\u2028-\u202e\u2066-\u2069]/gu;
@@ -77,24 +67,22 @@ server.on("listening", () => {
   server.on("error", tell);
 });
 
-const clients = new Map<string, ReturnType<typeof join>>();
+const clients = new Map<string, (data: Buffer, up: boolean) => Promise<void>>();
 let joined = 0;
 let datagrams = 0;
-let random = (seed + 1) * 13000; // any start but 0
 
 server.on("message", (message, from) => {
   const key = `${from.address}:${from.port}`;
-  if (clients.size === 1000 && !clients.has(key))
-    return console.error(`no room for ${key}: there are 1000 clients`);
-  const pass = clients.get(key) ?? join(key, from);
-  pass(message, true).catch(tell);
+  if (!clients.has(key)) join(key, from);
+  clients.get(key)?.(message, true).catch(tell);
 });
 
-/** Makes a socket for a client. What is returned passes its datagrams on. */
+/** Makes a socket for a client, and the function that passes its datagrams on. */
 function join(key: string, from: RemoteInfo) {
+  if (clients.size === 1000) return console.error(`no room for ${key}`);
   const client = ++joined;
-  const upstream = createSocket(isIPv6(target.host) ? "udp6" : "udp4");
-  upstream.connect(target.port, target.host); // so only the target is heard
+  const upstream = createSocket(isIPv6(toHost) ? "udp6" : "udp4");
+  upstream.connect(Number(toPort), toHost); // so only the target is heard
   const connected = once(upstream, "connect");
   // If the target's name is unknown, forget the client: its next datagram makes
   // a new one, which looks the name up again.
@@ -102,14 +90,13 @@ function join(key: string, from: RemoteInfo) {
   upstream.on("message", (reply) => pass(reply, false).catch(tell));
   const silence = setTimeout(forget, 60_000);
   clients.set(key, pass);
-  return pass;
 
   /** Passes a datagram on: up to the server, or down to the client. */
   async function pass(data: Buffer, up: boolean) {
     const number = ++datagrams;
-    // Lehmer's random numbers, below 2147483647. In every run they are the same.
-    random = (random * 48271) % 2147483647;
-    const lost = dropped.has(number) || random / 2147483647 < Number(loss);
+    // The last digits of a sine seem random, but are the same in every run.
+    const chance = Math.abs(Math.sin(seed * 1000 + number) * 1e6) % 1;
+    const lost = dropped.has(number) || chance < Number(loss);
     silence.refresh();
     await connected;
 
@@ -136,8 +123,9 @@ function join(key: string, from: RemoteInfo) {
     const head = heads[kind] ?? (up ? "▶" : "◀");
     let arrow = (`── #${number} `.padEnd(size, "─") + head).padEnd(20);
     if (!up) arrow = (head + ` #${number} ──`.padStart(size, "─")).padStart(20);
-    let text = data.toString("utf8", 0, room).replace(unsafe, "·");
-    if (data.length > room) text += "…";
+    // Of the data, 80 columns have room for 16 bytes.
+    let text = data.toString("utf8", 0, 16).replace(unsafe, "·");
+    if (data.length > 16) text += "…";
     const way = `client ${client} ${arrow} server  ${data.length} bytes`;
     console.log(time.toFixed(3).padStart(8), "s ", way, JSON.stringify(text));
   }
@@ -153,7 +141,7 @@ function tell(error: Error | null) {
   if (error) console.error(`between a client and ${to}: ${error.message}`);
 }
 
-function wrong(message: string) {
-  console.error(message);
+function wrong(option: string, takes: string) {
+  console.error(`--${option} takes ${takes}`);
   process.exit(2);
 }
