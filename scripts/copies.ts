@@ -90,7 +90,7 @@ function reading(source: string) {
 function withoutSpread(source: string) {
   const before = /^const (\w+) = \{ (.+) \};\n(?=const \{.+ = config\()/m;
   const [constant = "", name, options = ""] = before.exec(source) ?? [];
-  return source.replace(constant, "").replace(`...${name}`, options);
+  return source.replace(constant, "").replace(`...${name}`, () => options);
 }
 
 /** An example's source with parseArgs() in place of config(). */

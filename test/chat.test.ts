@@ -144,6 +144,9 @@ for (const transport of ["udp", "tcp"] as const) {
     assert.is(bad.stdout, "");
     assert.is(bad.stderr, `${nameRule}\n`);
     assert.is(bad.exitCode, 1);
+    const two = await run(`${node} ${client} --port ${port} --name "a b"`, "");
+    assert.is(two.stderr, `${nameRule}\n`);
+    assert.is(two.exitCode, 1);
   });
 
   check(

@@ -67,17 +67,18 @@ server.on("message", (datagram, client) => {
 function join(text: string, client: RemoteInfo) {
   // One way to write "é", and nothing that cannot be seen.
   const said = text.normalize().replaceAll(/\p{DI}/gu, "");
-  const [command, name = "", given, before] = said.split(" ");
-  if (command !== "/join") return;
+  if (!said.startsWith("/join ")) return;
   // The word is a hash of the address with our secret: nobody can guess it, and
   // we need not remember what we told to strangers.
   const hash = createHmac("sha256", secret).update(addressOf(client));
   const word = hash.digest("base64").slice(0, 4);
+  // The name is before our word, and what the client was told before is behind.
+  const [name = "", before] = said.slice("/join ".length).split(` ${word}`);
   const holder = members.get(name);
-  if (given !== word) send(`? ${word}`, client);
+  if (before === undefined) send(`? ${word}`, client);
   else if (!nameRule.test(name))
     send("! a name has 1 to 20 letters or digits; _ . - may follow", client);
-  else if (holder && holder.word === before) {
+  else if (holder && before === ` ${holder.word}`) {
     holder.client = client; // its port has changed
     holder.word = word;
     send("here", client);
