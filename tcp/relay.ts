@@ -114,7 +114,7 @@ server.on("connection", (connection) => {
     if (!up) arrow = "◀" + ` ${kind} ──`.padStart(19, "─");
     if (kind === "close" || kind === "hang")
       arrow = up ? kind.padEnd(20) : kind.padStart(20);
-    // Of the data, 80 columns have room for 16 bytes.
+    // 80 columns have room for 16 bytes of data.
     let text = data.toString("utf8", 0, 16).replace(unsafe, "·");
     if (data.length > 16) text += "…";
     let way = `client ${client} ${arrow} server`;

@@ -123,7 +123,7 @@ function join(key: string, from: RemoteInfo) {
     const head = heads[kind] ?? (up ? "▶" : "◀");
     let arrow = (`── #${number} `.padEnd(size, "─") + head).padEnd(20);
     if (!up) arrow = (head + ` #${number} ──`.padStart(size, "─")).padStart(20);
-    // Of the data, 80 columns have room for 16 bytes.
+    // 80 columns have room for 16 bytes of data.
     let text = data.toString("utf8", 0, 16).replace(unsafe, "·");
     if (data.length > 16) text += "…";
     const way = `client ${client} ${arrow} server  ${data.length} bytes`;
