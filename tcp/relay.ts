@@ -34,7 +34,8 @@ const { host, port, to, json, chunk, delay, reset, hang, only } = config(
   "relay",
   { to: "127.0.0.1:12000", json: false, ...faults },
 );
-// HOST:PORT, without the brackets of [::1]:12000.
+// HOST:PORT, without the brackets of [::1]:12000. Without a port, it is NaN,
+// and no comparison with NaN is true.
 const [, toHost = "", toPort] = /^\[?(.+?)\]?:([1-9]\d*)$/.exec(to) ?? [];
 if (!(Number(toPort) < 65536)) wrong("to", "targets such as localhost:12000");
 const chosen = new Set(only.split(",").map(Number));
@@ -44,6 +45,8 @@ if (chosen.has(NaN)) wrong("only", "numbers of clients, such as 1,2");
 // U+FFFD stands for bytes that are no text.
 const unsafe = /(?![\t\r\n])\p{Cc}|[\ufffd\u2028-\u202e\u2066-\u2069]/gu;
 
+// A client that has ended may still get data, a peer that is gone is noticed in
+// the end, and small pieces leave at once.
 const options = { allowHalfOpen: true, keepAlive: true, noDelay: true };
 const server = createServer(options);
 server.maxConnections = 1000; // so a relay to itself comes to an end
@@ -60,7 +63,7 @@ server.on("connection", (connection) => {
   const client = ++connections;
   const faulty = only === "" || chosen.has(client);
   const most = faulty && chunk > 0 ? chunk : 65536; // bytes at a time
-  let left = Infinity; // bytes until the reset or the hang
+  let left = Infinity; // bytes of both directions until the reset or the hang
   if (faulty) left = reset || hang || Infinity;
 
   const upstream = connect({ ...options, host: toHost, port: Number(toPort) });

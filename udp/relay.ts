@@ -39,7 +39,8 @@ const { host, port, to, json, drop, duplicate, delay, loss, seed } = config(
   "relay",
   { to: "127.0.0.1:12000", json: false, ...faults },
 );
-// HOST:PORT, without the brackets of [::1]:12000.
+// HOST:PORT, without the brackets of [::1]:12000. Without a port, it is NaN,
+// and no comparison with NaN is true.
 const [, toHost = "", toPort] = /^\[?(.+?)\]?:([1-9]\d*)$/.exec(to) ?? [];
 if (!(Number(toPort) < 65536)) wrong("to", "targets such as localhost:12000");
 // An option that is not given is the number 0, which no datagram has.
