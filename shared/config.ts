@@ -1,99 +1,101 @@
-/** Where a server and its clients meet. The examples import nothing else. */
-import { fstatSync, readFileSync } from "node:fs";
-import { parseArgs, type ParseArgsConfig } from "node:util";
+/**
+ * What the examples share: default ports, the command line, and errors in one
+ * line. The examples import nothing else of this project.
+ */
+import { parseArgs } from "node:util";
 
-/** Each service's default port (notes-001, notes-003). 0 is any free port. */
-export const ports = {
-  uppercase: 12000,
-  echo: 2105,
-  walkthrough: 0,
+/** The default port of each service. 0 is any free port. */
+export const ports: Record<string, number> = {
+  uppercase: 12000, // notes-001
+  echo: 2105, // notes-003
   relay: 12001,
   reliable: 12002,
   chat: 12003,
   dns: 5300,
   http: 8080,
   smtp: 2525,
-  netcat: 0,
+  any: 0,
 };
+
+/** What went wrong at an address, and what to do next. */
+const problems: Record<string, string> = {
+  EADDRINUSE: "in use: stop the other program or choose another --port",
+  EADDRNOTAVAIL: "no address of this machine, or no local port is free",
+  EACCES: "not allowed: the port is below 1024, or it is a broadcast address",
+  ECONNREFUSED: "nothing listens there: start the server or check the --port",
+  ECONNRESET: "connection closed before the reply was complete: try again",
+  EPIPE: "connection closed before the reply was complete: try again",
+  ENOTFOUND: "no address found: check the name or give an IP address",
+  EAI_AGAIN: "no address found: check the network or give an IP address",
+  EMSGSIZE: "too long for one datagram: send less",
+  ABORT_ERR: "no reply in time: try again",
+  ERR_SOCKET_BAD_PORT: "a --port is 1 to 65535; a server's 0 is any free one",
+};
+
+/**
+ * Reads the command line. From then on an error that nothing catches ends the
+ * program: with one line on stderr if it comes from the network or the system, or
+ * if an example throws it as a plain Error. Any other is a bug and keeps its stack.
+ *
+ * @param service names the default port
+ * @param own more options with their defaults, as options() takes them
+ * @returns all options, among them `host` and `port`
+ */
+export function config<Own extends Options>(service: string, own = {} as Own) {
+  const port = ports[service];
+  if (port === undefined) throw new TypeError(`ports has no "${service}"`);
+  const all = options({ host: "127.0.0.1", port, ...own });
+
+  const fail = (error: NodeJS.ErrnoException) => {
+    const { code = "", name, message } = error;
+    if (code === "EPIPE" && process.stdout.errored) process.exit(1); // `| head -1`
+    const isBug = code.startsWith("ERR_") || (!code && name !== "Error");
+    const line = `${all.host}:${all.port}: ${problems[code] ?? message}`;
+    console.error(isBug && !problems[code] ? error : line);
+    process.exit(code === "ERR_SOCKET_BAD_PORT" ? 2 : 1);
+  };
+  process.on("uncaughtException", fail);
+  process.stdout.on("error", fail);
+  return all;
+}
+
+/** Each option has a value of the type of its default. */
 type Options = Record<string, string | number | boolean | string[]>;
 
 /**
- * Reads the command line. From then on, an error of the network or the user ends
- * the program with a line on stderr; a mistake in the program keeps its stack.
- * @param service whose port is the default
- * @param own more options with their defaults; `words` gets the nameless ones
- * @returns all options, with `host` and `port` (0 to 65535)
+ * Reads the command line. A mistake in it ends the program with one line and exit
+ * status 2; --help prints the comment at the top of the program, and the options.
+ *
+ * @param defaults a text, a whole number or a switch (false) for each option;
+ *   `words: []` gets the arguments that belong to no option
  */
-export function config<Own extends Options>(
-  service: keyof typeof ports,
-  own = {} as Own,
-): Own & { host: string; port: number } {
-  const defaults = { host: "127.0.0.1", port: ports[service], ...own };
-  const options = { ...defaults, ...commandLine(defaults) };
-  options.host = options.host.replace(/^\[(.+)\]$/, "$1"); // [::1] is ::1
-  const { host, port } = options;
-  if (!host) end("--host must not be empty", 2);
-  if (port > 65535) end("--port takes a whole number from 0 to 65535", 2);
-  if (fstatSync(0).isDirectory()) end("standard input is a directory");
-  const at = `${host}:${port}`;
-  const words: Record<string, string> = {
-    EADDRINUSE: `${at} is in use: stop the other program or take another --port`,
-    EADDRNOTAVAIL: `${at} is not an address of this machine; 0.0.0.0 is all of them, but only for a server`,
-    EACCES: `not allowed to use ${at}: take a --port above 1023`,
-    ECONNREFUSED: `nothing answers on ${at}: start the ${service} server there, with --port ${port}`,
-    ECONNRESET: `${at} cut the connection before the reply was complete: try again`,
-    EPIPE: `${at} cut the connection before the reply was complete: try again`,
-    ENOTFOUND: `no address is known for ${host}: check the name or give an IP address`,
-    EMSGSIZE: `too long for one datagram to ${at}: send less`,
-    ABORT_ERR: `no reply from ${at} in time: try again`,
-    ENOSPC: "cannot write to standard output (ENOSPC)",
-    ERR_SOCKET_BAD_PORT: "--port 0 is any free port, and only for a server",
+export function options<Own extends Options>(defaults: Own): Own {
+  const all: Options = { ...defaults };
+  const types: Record<string, { type: "string" | "boolean" }> = {};
+  for (const [name, value] of Object.entries(defaults))
+    types[name] = { type: value === false ? "boolean" : "string" };
+  // Not strict: its messages do not say what an option takes.
+  const { values, positionals } = parseArgs({ options: types, strict: false });
+  if (values.help) {
+    const { readFileSync } = process.getBuiltinModule("node:fs");
+    const [comment = ""] = readFileSync(process.argv[1]!, "utf8").split("*/");
+    console.log(comment.replaceAll(/^(\/\*| )\* ?/gm, "").trim());
+    console.log("\nOptions and their defaults:", defaults);
+    process.exit();
+  }
+  const refuse = (problem: string) => {
+    console.error(`${problem}: see --help`);
+    process.exit(2);
   };
-  process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
-    const { code = "", message } = error;
-    const system = /^E[A-Z]+$/.test(code); // and no mistake in the program
-    end(words[code] ?? (system ? `${at}: ${message || code}` : error));
-  });
-  process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
-    if (code === "EPIPE") process.exit(1); // nobody reads on: client | head -1
-    end(`cannot write to standard output (${code})`);
-  });
-  return options;
-}
-
-/** The options that were given, each of the type of its default. */
-function commandLine(defaults: Options): Options {
-  const options: ParseArgsConfig["options"] = { help: { type: "boolean" } };
-  for (const [name, value] of Object.entries(defaults)) {
-    const type = typeof value === "boolean" ? "boolean" : "string";
-    options[name] = { type, multiple: Array.isArray(value) };
+  if (defaults.words) all.words = positionals;
+  else if (positionals[0]) refuse(`unexpected argument ${positionals[0]}`);
+  for (const [name, value = ""] of Object.entries(values)) {
+    const usual = defaults[name];
+    const isNumber = typeof usual === "number" && /^\d{1,9}$/.test(`${value}`);
+    all[name] = isNumber ? Number(value) : (value as string | boolean);
+    if (usual === undefined) refuse(`there is no option --${name}`);
+    if (typeof all[name] !== typeof usual || value === "")
+      refuse(`--${name} takes a ${typeof usual} such as ${usual}`);
   }
-  try {
-    const allowPositionals = "words" in defaults;
-    const { values, positionals } = parseArgs({ options, allowPositionals });
-    if (values.help) end(header(), 0);
-    const given = { ...values, words: positionals } as Options;
-    for (const [name, text] of Object.entries(given)) {
-      if (typeof defaults[name] !== "number") continue;
-      if (!/^\d+$/.test(`${text}`)) end(`--${name} takes a whole number`, 2);
-      given[name] = Number(text);
-    }
-    return given;
-  } catch (error) {
-    return end((error as Error).message.split(/\. |\n/, 1)[0], 2);
-  }
-}
-
-/** The header of the program that was started, as text. */
-export function header(): string {
-  const source = readFileSync(process.argv[1] ?? "", "utf8");
-  const comment = source.slice("/**".length, source.indexOf("*/"));
-  return comment.replaceAll(/^ \* ?/gm, "").trim();
-}
-
-/** Ends the program with a line, or with an error and its stack. */
-function end(message: string | Error = "", status = 1): never {
-  if (status === 0) console.log(message);
-  else console.error(message);
-  process.exit(status);
+  return all as Own;
 }

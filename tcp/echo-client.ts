@@ -1,42 +1,34 @@
 /**
- * Echo client over TCP: a connection for each line, prints what comes back.
+ * Echo client over TCP: one connection for all lines, prints what comes back.
  *
- * connect() shakes hands with the server, so the client knows that a server is
- * there before it sends; over UDP it does not. write() and end() only hand bytes
- * to the system. That the server has them is known when its reply arrives.
+ * tcp/client.ts pays for a handshake with every sentence, since only the end of
+ * the stream ends one. Here a line feed ends each message and each reply, so one
+ * connection carries them all. A reply may come in pieces, or two in one chunk;
+ * readline cuts the stream at the line feeds.
  *
  *     $ tsx tcp/echo-server.ts
  *     The echo server is ready on 127.0.0.1:2105
- *     $ echo hello | tsx tcp/echo-client.ts
+ *     $ printf 'hello\nagain\n' | tsx tcp/echo-client.ts
  *     hello
+ *     again
  */
-import { once } from "node:events";
 import { connect } from "node:net";
 import { createInterface } from "node:readline";
-import { buffer } from "node:stream/consumers";
 import { config } from "../shared/config.ts";
 
-// The server's address, from the command line. If an await below fails, the
-// program ends and says why.
 const { host, port } = config("echo");
 
-// On a terminal, lines are typed: they get a prompt, and can be edited. Lines from
-// a pipe or a file get none.
-const { stdin, stderr } = process;
-const output = stdin.isTTY ? stderr : undefined;
-const keyboard = createInterface({ input: stdin, output, crlfDelay: Infinity });
-keyboard.setPrompt("A message: ");
-// Ctrl-C ends the program at once, as it does everywhere.
-keyboard.on("SIGINT", () => stderr.write("\n", () => process.exit(130)));
+const client = connect({ host, port });
+const replies = createInterface({ input: client })[Symbol.asyncIterator]();
+const late = new Error("no reply in 10 seconds: try again");
 
-if (keyboard.terminal) stderr.write(keyboard.getPrompt());
-for await (const message of keyboard) {
-  const signal = AbortSignal.timeout(10_000); // for all of it, the reply too
-  const client = connect({ host, port, signal });
-  await once(client, "connect");
-  client.end(message);
-  const reply = await buffer(client);
-  console.log(`${reply}`);
-  if (keyboard.terminal) stderr.write(keyboard.getPrompt());
+if (process.stdin.isTTY) console.error("Type messages, then Ctrl-D:");
+for await (const message of createInterface({ input: process.stdin })) {
+  client.write(`${message}\n`);
+  const limit = setTimeout(() => client.destroy(late), 10_000);
+  const { value: reply, done } = await replies.next();
+  clearTimeout(limit);
+  if (done) throw new Error("the server closed the connection: try again");
+  console.log(reply);
 }
-if (keyboard.terminal) stderr.write("\n"); // after Ctrl-D
+client.destroy(); // nothing is under way any more

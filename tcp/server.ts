@@ -1,11 +1,13 @@
 /**
  * Uppercase server over TCP: sends back in capitals what comes in.
  *
- * listen() waits for clients. Each client gets a connection, which is a socket
- * of its own. A connection is two streams of bytes, one each way, and each end
- * ends its half with a FIN, a segment that says "no more bytes". The bytes arrive
- * in chunks of any size: a chunk is not a sentence, and may end in the middle of a
- * character. So the server answers chunk by chunk, until the client's FIN.
+ * listen() waits for clients, and each client gets a connection: a new socket with
+ * two streams of bytes, one each way. The bytes arrive in chunks of any size. A
+ * chunk is not a sentence, and may even end in the middle of a character. So the
+ * server answers chunk by chunk until the client ends its stream with a FIN, a
+ * segment that says "no more bytes"; then Node sends a FIN of ours after the last
+ * reply. A client that does not read its replies must not fill our memory: while
+ * they wait, the server reads nothing more from it.
  *
  *     $ tsx tcp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
@@ -13,15 +15,9 @@
 import { type AddressInfo, createServer } from "node:net";
 import { config } from "../shared/config.ts";
 
-// The address to listen on, from the command line. If it cannot be had, the
-// program ends and says why.
 const { host, port } = config("uppercase");
 
-// allowHalfOpen: a client that has ended its half still gets the rest. keepAlive:
-// the system notices when a client vanishes. noDelay: what is written leaves at
-// once, however short.
-const options = { allowHalfOpen: true, keepAlive: true, noDelay: true };
-const server = createServer(options);
+const server = createServer();
 server.listen(port, host);
 
 server.on("listening", () => {
@@ -30,14 +26,11 @@ server.on("listening", () => {
 });
 
 server.on("connection", (connection) => {
-  connection.setEncoding("utf8"); // puts characters together again
+  connection.setEncoding("utf8"); // joins the bytes of a character
   connection.on("data", (chunk) => {
-    const room = connection.write(`${chunk}`.toUpperCase());
-    // The client does not read its replies. So that they do not pile up here,
-    // nothing more is read from it until they are gone.
-    if (!room) connection.pause();
+    const hasRoom = connection.write(`${chunk}`.toUpperCase());
+    if (!hasRoom) connection.pause();
   });
-  connection.on("drain", () => connection.resume());
-  connection.on("end", () => connection.end()); // after the client's FIN
+  connection.on("drain", () => connection.resume()); // the replies have left
   connection.on("error", (error) => console.error("a client:", error.message));
 });

@@ -1,11 +1,11 @@
 /**
- * TCP step by step: a server and a client in one file, each call told as it
+ * TCP step by step: a server and a client in one file, each call printed as it
  * happens.
  *
- * The server's socket only listens. For each client that connects, accept makes
- * one more socket, the connection, and the two ends talk through that. recv
- * brings some bytes and not a message, so both ends must know where a message
- * ends. Here end() says so: it sends a FIN behind the last byte.
+ * There are three sockets. The server's first one only listens. When a client
+ * connects, accept makes one more, the connection, and the two ends talk through
+ * that. recv brings some bytes and not a message, so both ends must know where a
+ * message ends. Here end() shows it: after the last byte it sends a FIN.
  *
  *     $ tsx tcp/walkthrough.ts
  *     server: socket
@@ -27,11 +27,12 @@ import { type AddressInfo, createServer, Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { config } from "../shared/config.ts";
 
-const { host, port } = config("walkthrough");
+const { host, port } = config("any");
 
+// allowHalfOpen: this server replies after the client's FIN.
 const server = createServer({ allowHalfOpen: true });
 console.log("server: socket");
-const client = new Socket({ signal: AbortSignal.timeout(10_000) });
+const client = new Socket();
 console.log("client: socket");
 
 server.listen({ port, host, backlog: 1 });
@@ -41,7 +42,7 @@ console.log(`server: bind ${bound.address}:${bound.port}`);
 console.log("server: listen, backlog 1");
 
 const accept = once(server, "connection");
-client.connect(bound.port, host);
+client.connect(bound.port, bound.address);
 await once(client, "connect");
 console.log(`client: connect, from ${client.localAddress}:${client.localPort}`);
 const [connection] = await accept;
