@@ -11,8 +11,12 @@ export const ports: Record<string, number> = {
   relay: 12001,
   reliable: 12002,
   chat: 12003,
+  discover: 12004,
+  file: 12005,
+  tftp: 6969,
   dns: 5300,
   http: 8080,
+  websocket: 8081,
   smtp: 2525,
   any: 0,
 };
@@ -44,18 +48,20 @@ const problems: Record<string, string> = {
 export function config<Own extends Options>(service: string, own = {} as Own) {
   const port = ports[service];
   if (port === undefined) throw new TypeError(`ports has no "${service}"`);
-  const all = options({ host: "127.0.0.1", port, ...own });
+  const all = options(port, own);
 
   const fail = (error: NodeJS.ErrnoException) => {
     const { code = "", name, message } = error;
-    if (code === "EPIPE" && process.stdout.errored) process.exit(1); // `| head -1`
     const isBug = code.startsWith("ERR_") || (!code && name !== "Error");
     const line = `${all.host}:${all.port}: ${problems[code] ?? message}`;
     console.error(isBug && !problems[code] ? error : line);
     process.exit(code === "ERR_SOCKET_BAD_PORT" ? 2 : 1);
   };
   process.on("uncaughtException", fail);
-  process.stdout.on("error", fail);
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(1); // nobody reads on: `| head -1`
+    fail(error);
+  });
   return all;
 }
 
@@ -66,13 +72,14 @@ type Options = Record<string, string | number | boolean | string[]>;
  * Reads the command line. A mistake in it ends the program with one line and exit
  * status 2; --help prints the comment at the top of the program, and the options.
  *
- * @param defaults a text, a whole number or a switch (false) for each option;
- *   `words: []` gets the arguments that belong to no option
+ * @param port the default of --port; that of --host is 127.0.0.1
+ * @param own more options with their defaults: a text, a whole number or a switch
+ *   (false); `words` gets the arguments that belong to no option
  */
-export function options<Own extends Options>(defaults: Own): Own {
-  const all: Options = { ...defaults };
+export function options<Own extends Options>(port: number, own = {} as Own) {
+  const all: Options = { host: "127.0.0.1", port, ...own };
   const types: Record<string, { type: "string" | "boolean" }> = {};
-  for (const [name, value] of Object.entries(defaults))
+  for (const [name, value] of Object.entries(all))
     types[name] = { type: value === false ? "boolean" : "string" };
   // Not strict: its messages do not say what an option takes.
   const { values, positionals } = parseArgs({ options: types, strict: false });
@@ -80,22 +87,23 @@ export function options<Own extends Options>(defaults: Own): Own {
     const { readFileSync } = process.getBuiltinModule("node:fs");
     const [comment = ""] = readFileSync(process.argv[1]!, "utf8").split("*/");
     console.log(comment.replaceAll(/^(\/\*| )\* ?/gm, "").trim());
-    console.log("\nOptions and their defaults:", defaults);
+    console.log("\nOptions and their defaults:", all);
     process.exit();
   }
   const refuse = (problem: string) => {
     console.error(`${problem}: see --help`);
     process.exit(2);
   };
-  if (defaults.words) all.words = positionals;
-  else if (positionals[0]) refuse(`unexpected argument ${positionals[0]}`);
+  const [word] = positionals;
+  if (word !== undefined && !all.words) refuse(`unexpected argument ${word}`);
+  if (word !== undefined) all.words = positionals;
   for (const [name, value = ""] of Object.entries(values)) {
-    const usual = defaults[name];
+    const usual = all[name];
     const isNumber = typeof usual === "number" && /^\d{1,9}$/.test(`${value}`);
     all[name] = isNumber ? Number(value) : (value as string | boolean);
     if (usual === undefined) refuse(`there is no option --${name}`);
     if (typeof all[name] !== typeof usual || value === "")
       refuse(`--${name} takes a ${typeof usual} such as ${usual}`);
   }
-  return all as Own;
+  return all as Own & { host: string; port: number };
 }
