@@ -36,6 +36,10 @@ export function start(command: string) {
   const child = spawn("sh", ["-c", `exec ${line}`]);
   const kill = () => void child.kill("SIGKILL");
   cleanup.add(kill);
+  // A server that nobody waits for does not keep the test file running.
+  child.unref();
+  for (const pipe of [child.stdin, child.stdout, child.stderr])
+    (pipe as net.Socket).unref();
   child.stdin.on("error", () => {}); // it may end before it has read everything
   const printed = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const)
@@ -48,8 +52,11 @@ export function start(command: string) {
     return { ...printed, status: status as number | null };
   });
   const within = async <T>(promise: Promise<T>, problem: string) => {
-    const late = sleep(limit, "late" as const, { ref: false });
-    const result = await Promise.race([promise, late]);
+    const over = new AbortController();
+    const late = sleep(limit, "late" as const, { signal: over.signal });
+    const result = await Promise.race([promise, late]).finally(() =>
+      over.abort(),
+    );
     if (result !== "late") return result;
     throw new Error(`${command} ${problem}: ${JSON.stringify(printed)}`);
   };
@@ -104,11 +111,13 @@ export function terminal(command: string) {
   return start(`script -qec '${line}' /dev/null`);
 }
 
-/** uvu's test where these commands are installed, else its test.skip. */
-export function needs(...commands: string[]) {
+/** uvu's test where these commands, "linux" and "root" are had, else test.skip. */
+export function needs(...needed: string[]) {
   const has = (name: string) =>
+    (name === "linux" && process.platform === "linux") ||
+    (name === "root" && process.getuid?.() === 0) ||
     spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
-  return commands.every(has) ? test : test.skip;
+  return needed.every(has) ? test : test.skip;
 }
 
 /** The resident memory of a process, in bytes. */
@@ -123,14 +132,25 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** A UDP socket on a free port of 127.0.0.1, connected if a port is given. */
-export async function udp(port?: number): Promise<UdpSocket> {
+/** A UDP socket on 127.0.0.1, connected to a port, or on its own port `from`. */
+export async function udp(port = 0, from = 0): Promise<UdpSocket> {
   const socket = createSocket("udp4").unref();
-  socket.bind(0, "127.0.0.1");
+  socket.bind(from, "127.0.0.1");
   await once(socket, "listening");
   if (port) socket.connect(port, "127.0.0.1");
   if (port) await once(socket, "connect");
   return socket;
+}
+
+/** Sends a datagram whose source port is 0, as only a forger does (root). */
+export function sendFromPort0(port: number, hex = "00") {
+  const code = `import socket, struct
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+data = bytes.fromhex("${hex}")
+header = struct.pack("!HHHH", 0, ${port}, 8 + len(data), 0)
+raw.sendto(header + data, ("127.0.0.1", 0))`;
+  const { status, stderr } = spawnSync("python3", ["-c", code]);
+  if (status !== 0) throw new Error(`${stderr}`);
 }
 
 /** Sends a datagram to a port, or from a connected socket; returns the reply. */

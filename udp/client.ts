@@ -23,7 +23,9 @@ const { host, port } = config("uppercase");
 if (process.stdin.isTTY) console.error("Type sentences, then Ctrl-D:");
 for await (const sentence of createInterface({ input: process.stdin })) {
   const client = createSocket(isIPv6(host) ? "udp6" : "udp4");
-  client.send(sentence, port, host);
+  // Without a callback, send() drops an error such as a line that is too long.
+  const report = (error: Error | null) => error && client.emit("error", error);
+  client.send(sentence, port, host, report);
   const signal = AbortSignal.timeout(2000);
   const [reply] = await once(client, "message", { signal });
   console.log(`${reply}`);

@@ -25,8 +25,8 @@ for await (const message of createInterface({ input: process.stdin })) {
   const client = createSocket(isIPv6(host) ? "udp6" : "udp4");
   client.connect(port, host);
   await once(client, "connect"); // host is a name perhaps, and looked up first
-  // Without a callback, a connected socket drops a line that is too long.
-  client.send(message, (error) => error && client.emit("error", error));
+  const report = (error: Error | null) => error && client.emit("error", error);
+  client.send(message, report); // see udp/client.ts
   const signal = AbortSignal.timeout(2000);
   const [reply] = await once(client, "message", { signal });
   console.log(`${reply}`);

@@ -21,7 +21,7 @@ server.bind(port, host);
 server.on("listening", () => {
   const { address, port } = server.address();
   console.log(`The echo server is ready on ${address}:${port}`);
-  server.on("error", (error) => console.error("no reply:", error.message));
+  server.on("error", (error) => console.error("a client:", error.message));
 });
 
 server.on("message", (message, client) => {

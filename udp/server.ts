@@ -26,13 +26,13 @@ server.bind(port, host);
 server.on("listening", () => {
   const { address, port } = server.address();
   console.log(`The uppercase server is ready on ${address}:${port}`);
-  // From now on an error means one lost reply, such as capitals that no longer
-  // fit into a datagram. The server goes on.
-  server.on("error", (error) => console.error("no reply:", error.message));
+  server.on("error", (error) => console.error("a client:", error.message));
 });
 
 server.on("message", (message, client) => {
   if (client.port < 1024) return;
   const reply = message.toString().toUpperCase();
-  server.send(reply, client.port, client.address);
+  server.send(reply, client.port, client.address, (error) => {
+    if (error) console.error("no reply:", error.message); // "ΐ" grows threefold
+  });
 });

@@ -1,13 +1,122 @@
-import * as assert from "uvu/assert";
+import { randomBytes } from "node:crypto";
 import { test } from "uvu";
-import { ask, serve } from "../helper.ts";
+import * as assert from "uvu/assert";
+import * as helper from "../helper.ts";
 
+const { ask, needs, run, serve, udp } = helper;
 const server = await serve("udp/server.ts");
+const client = `udp/client.ts --port ${server.port}`;
 
-for (const text of ["hello", "", "ß", "naïve ΐ 😀"])
-  test(`"${text}" comes back in capitals`, async () => {
+for (const text of ["hello", "", "ß", "naïve ΐ 😀", "a".repeat(65_507)])
+  test(`"${text.slice(0, 20)}" comes back in capitals`, async () => {
     assert.is(await ask(server.port, text), text.toUpperCase());
   });
+
+test("capitals that no longer fit into a datagram are reported", async () => {
+  const socket = await udp(server.port);
+  socket.send("ΐ".repeat(32_000)); // three times as long in capitals
+  const { port } = socket.address();
+  await server.line(RegExp(`^no reply: send EMSGSIZE 127.0.0.1:${port}$`, "m"));
+  assert.is(await ask(socket, "hello"), "HELLO");
+});
+
+test("each of 300 clients gets its own reply", async () => {
+  const open = Array.from({ length: 300 }, () => udp(server.port));
+  for (const [i, socket] of (await Promise.all(open)).entries())
+    assert.is(await ask(socket, `client ${i}`), `CLIENT ${i}`);
+});
+
+test("5,000 random datagrams are answered", async () => {
+  const socket = await udp(server.port);
+  for (let i = 0; i < 5000; i++) {
+    const bytes = randomBytes(i % 1473);
+    assert.is(await ask(socket, bytes), bytes.toString().toUpperCase());
+  }
+});
+
+needs("root", "python3")("ports 0 to 1023 get no reply", async () => {
+  for (const port of [7, 19, 1023]) {
+    const service = await udp(server.port, port);
+    service.on("message", () => assert.unreachable(`a reply to port ${port}`));
+    service.send("hello");
+    await ask(server.port, "after it");
+  }
+  helper.sendFromPort0(server.port);
+  assert.is(await ask(server.port, "hello"), "HELLO");
+});
+
+test("the client prints the reply to each line, also to the last", async () => {
+  const result = await run(client, "hello\r\n\nnaïve ß\nlast");
+  assert.equal(result, {
+    stdout: "HELLO\n\nNAÏVE SS\nLAST\n",
+    stderr: "",
+    status: 0,
+  });
+});
+
+test("the client sends each line from a port of its own", async () => {
+  const fake = await udp();
+  const senders: number[] = [];
+  fake.on("message", (_, { port }) => {
+    senders.push(port);
+    fake.send(`reply ${senders.length}`, port);
+  });
+  const { stdout } = await run(
+    `udp/client.ts --port ${fake.address().port}`,
+    "a\nb\n",
+  );
+  assert.is(stdout, "reply 1\nreply 2\n");
+  assert.is(new Set(senders).size, 2);
+});
+
+test("the client waits 2 seconds where nobody answers, then says so", async () => {
+  const silent = await udp();
+  const at = `127.0.0.1:${silent.address().port}`;
+  const begin = performance.now();
+  const result = await run(
+    `udp/client.ts --port ${silent.address().port}`,
+    "a\nb\n",
+  );
+  assert.equal(result, {
+    stdout: "",
+    stderr: `${at}: no reply in time: try again\n`,
+    status: 1,
+  });
+  assert.ok(performance.now() - begin > 1900);
+});
+
+for (const [keys, status] of [
+  ["\x03", 130],
+  ["\x04", 0],
+] as const)
+  needs("script")(
+    `on a terminal, Ctrl-${keys === "\x03" ? "C" : "D"} ends the client with ${status}`,
+    async () => {
+      const terminal = helper.terminal(client);
+      await terminal.line(/^Type sentences, then Ctrl-D:/);
+      terminal.stdin.write("hello\r");
+      await terminal.line(/^HELLO/m);
+      terminal.stdin.write(keys);
+      assert.is((await terminal.ended()).status, status);
+    },
+  );
+
+needs("python3")("the notes' client is answered", async () => {
+  const { stdout } = await run(
+    `python3 test/notes/uppercase_udp_client.py ${server.port}`,
+    "naïve",
+  );
+  assert.is(stdout, "NAÏVE\n");
+});
+
+needs("python3")("the notes' server answers the client", async () => {
+  const notes = await serve("python3 test/notes/uppercase_udp_server.py");
+  const { stdout } = await run(
+    `udp/client.ts --port ${notes.port}`,
+    "hello\nnaïve",
+  );
+  assert.is(stdout, "HELLO\nNAÏVE\n");
+});
 
 test.after(server.stop);
 test.run();

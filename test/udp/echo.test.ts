@@ -1,0 +1,116 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { needs, run, sendFromPort0, serve, terminal, udp } from "../helper.ts";
+
+const server = await serve("udp/echo-server.ts");
+const client = `udp/echo-client.ts --port ${server.port}`;
+
+for (const size of [0, 1, 1472, 2049, 65_507])
+  test(`a datagram of ${size} bytes comes back whole`, async () => {
+    const socket = await udp(server.port);
+    const bytes = randomBytes(size);
+    socket.ref().send(bytes);
+    const [reply] = await once(socket, "message");
+    socket.unref();
+    assert.ok(bytes.equals(reply));
+  });
+
+needs("root", "python3")("ports 0 to 1023 get no reply", async () => {
+  for (const port of [7, 19, 1023]) {
+    const service = await udp(server.port, port);
+    service.on("message", () => assert.unreachable(`a reply to port ${port}`));
+    service.send("hello");
+  }
+  sendFromPort0(server.port);
+  assert.is((await run(client, "hello")).stdout, "hello\n");
+});
+
+test("the client prints what comes back for each line", async () => {
+  const result = await run(client, "hello\r\n\nnaïve ß\nlast");
+  assert.equal(result, {
+    stdout: "hello\n\nnaïve ß\nlast\n",
+    stderr: "",
+    status: 0,
+  });
+});
+
+test("empty input ends the client with 0", async () => {
+  assert.equal(await run(client), { stdout: "", stderr: "", status: 0 });
+});
+
+test("the client does not hear strangers, and says when no reply comes", async () => {
+  const silent = await udp();
+  const stranger = await udp();
+  silent.on("message", (_, { port }) => stranger.send("forged", port));
+  const { port } = silent.address();
+  assert.equal(await run(`udp/echo-client.ts --port ${port}`, "hello\nagain"), {
+    stdout: "",
+    stderr: `127.0.0.1:${port}: no reply in time: try again\n`,
+    status: 1,
+  });
+});
+
+test("the client says at once that nothing listens", async () => {
+  const gone = await udp();
+  const { port } = gone.address();
+  gone.close();
+  assert.equal(await run(`udp/echo-client.ts --port ${port}`, "hello\nagain"), {
+    stdout: "",
+    stderr: `127.0.0.1:${port}: nothing listens there: start the server or check the --port\n`,
+    status: 1,
+  });
+});
+
+test("the client says that a line is too long for a datagram", async () => {
+  assert.equal(await run(client, "a".repeat(65_508)), {
+    stdout: "",
+    stderr: `127.0.0.1:${server.port}: too long for one datagram: send less\n`,
+    status: 1,
+  });
+});
+
+needs("script")(
+  "Ctrl-C ends the client while it waits for a reply",
+  async () => {
+    const silent = await udp();
+    const typing = terminal(
+      `udp/echo-client.ts --port ${silent.address().port}`,
+    );
+    await typing.line(/^Type messages, then Ctrl-D:/);
+    typing.stdin.write("hello\r");
+    await once(silent.ref(), "message");
+    silent.unref();
+    typing.stdin.write("\x03");
+    assert.is((await typing.ended()).status, 130);
+  },
+);
+
+needs("python3")("the notes' client is answered", async () => {
+  const command = `python3 test/notes/echo_udp_client.py ${server.port}`;
+  assert.is(
+    (await run(command, "naïve")).stdout,
+    "Message: from server: naïve\n",
+  );
+});
+
+needs("python3")("the notes' server answers the client", async () => {
+  const notes = await serve("python3 test/notes/echo_udp_server.py");
+  const { stdout } = await run(
+    `udp/echo-client.ts --port ${notes.port}`,
+    "naïve",
+  );
+  assert.is(stdout, "naïve\n");
+});
+
+test("the server and the client speak IPv6", async () => {
+  const { host, port, stop } = await serve("udp/echo-server.ts --host ::1");
+  assert.is(host, "::1");
+  const command = `udp/echo-client.ts --host ::1 --port ${port}`;
+  assert.is((await run(command, "hello")).stdout, "hello\n");
+  await stop();
+});
+
+test.after(server.stop);
+test.run();
