@@ -1,0 +1,167 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { buffer } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import * as helper from "../helper.ts";
+
+const { exchange, listen, memory, needs, node, run, serve, terminal } = helper;
+const server = await serve("tcp/echo-server.ts");
+const client = `tcp/echo-client.ts --port ${server.port}`;
+const slow = helper.start(client);
+slow.stdin.write("hello\n");
+await slow.line(/^hello$/m);
+const typedFirst = performance.now();
+
+test("10 MB of random bytes come back as they were", async () => {
+  const bytes = randomBytes(10_000_000);
+  const socket = connect(server.port, "127.0.0.1");
+  socket.end(bytes);
+  assert.ok(bytes.equals(await buffer(socket)));
+});
+
+test("a reader that starts late gets every byte, and costs little memory", async () => {
+  const piece = randomBytes(65_536);
+  const before = memory(server.pid);
+  const socket = connect(server.port, "127.0.0.1").pause();
+  let written = 0;
+  // Nothing leaves any more for 1 s: every buffer on the way is full.
+  for (let isStuck = false; !isStuck; written++) {
+    assert.ok(
+      written < 2000,
+      "the server reads while nobody reads its replies",
+    );
+    const drained = socket.write(piece) ? true : once(socket, "drain");
+    isStuck = !(await Promise.race([drained, sleep(1000, false)]));
+  }
+  assert.ok(memory(server.pid) - before < 30e6);
+  socket.end();
+  const all = await buffer(socket.resume());
+  assert.is(all.length, written * piece.length);
+  assert.ok(all.subarray(-piece.length).equals(piece));
+});
+
+test("resets do not end the server, which reports them", async () => {
+  for (let i = 0; i < 20; i++) {
+    const socket = connect(server.port, "127.0.0.1");
+    socket.write("hello");
+    await once(socket, "data");
+    socket.resetAndDestroy();
+  }
+  await server.line(/^a client: read ECONNRESET$/m);
+  assert.is(await exchange(server.port, "hello"), "hello");
+});
+
+test("the client sends all lines over one connection", async () => {
+  let connections = 0;
+  const port = await listen((connection) => {
+    connections++;
+    connection.pipe(connection);
+  });
+  const result = await run(
+    `tcp/echo-client.ts --port ${port}`,
+    "a\r\n\nnaïve ß\nlast",
+  );
+  assert.equal(result, {
+    stdout: "a\n\nnaïve ß\nlast\n",
+    stderr: "",
+    status: 0,
+  });
+  assert.is(connections, 1);
+});
+
+test("a reply in pieces and two replies in one chunk are each one line", async () => {
+  const port = await listen(async (connection) => {
+    await once(connection, "data");
+    for (const byte of Buffer.from("naïve\nsecond\n")) {
+      connection.write(Buffer.of(byte));
+      await sleep(5);
+    }
+  });
+  const { stdout } = await run(`tcp/echo-client.ts --port ${port}`, "a\nb\n");
+  assert.is(stdout, "naïve\nsecond\n");
+  const together = await listen((connection) => {
+    connection.once("data", () => connection.write("first\nsecond\n"));
+  });
+  const result = await run(`tcp/echo-client.ts --port ${together}`, "a\nb\n");
+  assert.is(result.stdout, "first\nsecond\n");
+});
+
+test("empty input ends the client with 0, even if a name has two addresses", async () => {
+  const twoAddresses = `${node} --import ./test/two-addresses.js`;
+  const options = `--host both --port ${server.port}`;
+  const command = `${twoAddresses} tcp/echo-client.ts ${options}`;
+  assert.equal(await run(command), { stdout: "", stderr: "", status: 0 });
+  assert.is((await run(command, "hello")).stdout, "hello\n");
+});
+
+test("the client says that the server closed the connection", async () => {
+  const port = await listen((connection) => {
+    connection.once("data", (chunk) => connection.end(chunk));
+  });
+  const { stdout, stderr, status } = await run(
+    `tcp/echo-client.ts --port ${port}`,
+    "hello\nagain\n",
+  );
+  assert.is(stdout, "hello\n");
+  assert.match(
+    stderr,
+    /^127.0.0.1:\d+: (the server closed the|connection closed).*\n$/,
+  );
+  assert.is(status, 1);
+});
+
+test("the client gives up after 10 seconds without a reply", async () => {
+  const port = await listen((connection) => {
+    connection.once("data", () => connection.write("no line feed"));
+  });
+  const begin = performance.now();
+  assert.equal(await run(`tcp/echo-client.ts --port ${port}`, "hello\nagain"), {
+    stdout: "",
+    stderr: `127.0.0.1:${port}: no reply in 10 seconds: try again\n`,
+    status: 1,
+  });
+  assert.ok(performance.now() - begin > 9900);
+});
+
+test("the client waits as long as it takes for the next line", async () => {
+  await sleep(10_500 - (performance.now() - typedFirst));
+  slow.stdin.end("again\n");
+  assert.is((await slow.ended()).stdout, "hello\nagain\n");
+});
+
+needs("script")("on a terminal, Ctrl-C ends the client with 130", async () => {
+  const typing = terminal(client);
+  await typing.line(/^Type messages, then Ctrl-D:/);
+  typing.stdin.write("hello\r");
+  await typing.line(/^hello\r\nhello/m);
+  typing.stdin.write("\x03");
+  assert.is((await typing.ended()).status, 130);
+});
+
+needs("python3")("the notes' client is answered", async () => {
+  const command = `python3 test/notes/echo_tcp_client.py ${server.port}`;
+  assert.is(
+    (await run(command, "naïve")).stdout,
+    "Message: from server: naïve\n",
+  );
+});
+
+needs("python3")(
+  "the notes' server, which closes after one message, answers",
+  async () => {
+    const notes = await serve("python3 test/notes/echo_tcp_server.py");
+    const command = `tcp/echo-client.ts --port ${notes.port}`;
+    const { stdout, stderr } = await run(command, "naïve\nagain\n");
+    assert.is(stdout, "naïve\n");
+    assert.match(
+      stderr,
+      /^127.0.0.1:\d+: (the server closed the|connection closed).*\n$/,
+    );
+  },
+);
+
+test.after(server.stop);
+test.run();

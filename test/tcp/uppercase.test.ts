@@ -1,0 +1,165 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { text as read } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import * as helper from "../helper.ts";
+
+const { exchange, listen, memory, needs, node, run, serve, terminal } = helper;
+const server = await serve("tcp/server.ts");
+const client = `tcp/client.ts --port ${server.port}`;
+
+for (const text of ["hello", "", "ß", "naïve ΐ 😀", "é".repeat(1_000_000)])
+  test(`"${text.slice(0, 20)}" comes back in capitals`, async () => {
+    assert.ok((await exchange(server.port, text)) === text.toUpperCase());
+  });
+
+test("characters that arrive byte by byte stay whole", async () => {
+  const bytes = Array.from(Buffer.from("naïve ΐ 😀"), (byte) =>
+    Buffer.of(byte),
+  );
+  assert.is(await exchange(server.port, ...bytes), "naïve ΐ 😀".toUpperCase());
+});
+
+test("the reply comes before the client ends its half", async () => {
+  const socket = connect(server.port, "127.0.0.1");
+  for (const text of ["hello", "again"]) {
+    socket.write(text);
+    assert.is(`${(await once(socket, "data"))[0]}`, text.toUpperCase());
+  }
+  socket.destroy();
+});
+
+test("300 clients at a time each get their own reply", async () => {
+  const replies = Array.from({ length: 300 }, (_, i) =>
+    exchange(server.port, `client ${i}`),
+  );
+  for (const [i, reply] of (await Promise.all(replies)).entries())
+    assert.is(reply, `CLIENT ${i}`);
+});
+
+test("random bytes are answered", async () => {
+  const bytes = randomBytes(100_000);
+  assert.is(await exchange(server.port, bytes), bytes.toString().toUpperCase());
+});
+
+test("resets do not end the server, which reports them", async () => {
+  for (let i = 0; i < 20; i++) {
+    const socket = connect(server.port, "127.0.0.1");
+    socket.write("hello");
+    await once(socket, "data");
+    socket.resetAndDestroy();
+  }
+  await server.line(/^a client: read ECONNRESET$/m);
+  assert.is(await exchange(server.port, "hello"), "HELLO");
+});
+
+test("a reader that starts late gets every byte, and costs little memory", async () => {
+  const piece = "0123456789abcdef".repeat(4096);
+  const before = memory(server.pid);
+  const socket = connect(server.port, "127.0.0.1").pause();
+  let written = 0;
+  // Nothing leaves any more for 1 s: every buffer on the way is full.
+  while (written < 2000) {
+    const drained =
+      socket.write(piece) || once(socket, "drain").then(() => true);
+    written++;
+    if (!(await Promise.race([drained, sleep(1000, false)]))) break;
+  }
+  assert.ok(written < 2000, "the server reads while nobody reads its replies");
+  assert.ok(memory(server.pid) - before < 30e6);
+  socket.end();
+  assert.ok(
+    (await read(socket.resume())) === piece.toUpperCase().repeat(written),
+  );
+});
+
+test("the client opens a connection for each sentence and prints each reply", async () => {
+  const result = await run(client, "hello\r\n\nnaïve ß\nlast");
+  assert.equal(result, {
+    stdout: "HELLO\n\nNAÏVE SS\nLAST\n",
+    stderr: "",
+    status: 0,
+  });
+});
+
+test("the client prints a reply that drips in after its FIN", async () => {
+  const port = await listen(async (connection) => {
+    let sentence = "";
+    connection.on("data", (chunk) => (sentence += chunk));
+    await once(connection, "end");
+    for (const byte of Buffer.from(`${sentence}: ΐ`)) {
+      connection.write(Buffer.of(byte));
+      await sleep(5);
+    }
+    connection.end();
+  });
+  const { stdout } = await run(`tcp/client.ts --port ${port}`, "naïve");
+  assert.is(stdout, "naïve: ΐ\n");
+});
+
+test("the client finds the second address of a name", async () => {
+  const twoAddresses = "--import ./test/two-addresses.js";
+  const command = `${node} ${twoAddresses} tcp/client.ts --host both`;
+  const result = await run(`${command} --port ${server.port}`, "hello");
+  assert.equal(result, { stdout: "HELLO\n", stderr: "", status: 0 });
+});
+
+test("the client says that the server cut the connection", async () => {
+  const port = await listen((connection) => {
+    connection.once("data", () => connection.resetAndDestroy());
+  });
+  assert.equal(await run(`tcp/client.ts --port ${port}`, "hello\nagain"), {
+    stdout: "",
+    stderr: `127.0.0.1:${port}: connection closed before the reply was complete: try again\n`,
+    status: 1,
+  });
+});
+
+test("the client gives up after 10 seconds, though bytes drip in", async () => {
+  const port = await listen((connection) => {
+    const drip = setInterval(() => connection.write("x"), 1000);
+    connection.on("close", () => clearInterval(drip)).on("error", () => {});
+  });
+  const begin = performance.now();
+  assert.equal(await run(`tcp/client.ts --port ${port}`, "hello\nagain"), {
+    stdout: "",
+    stderr: `127.0.0.1:${port}: no reply in time: try again\n`,
+    status: 1,
+  });
+  assert.ok(performance.now() - begin > 9900);
+});
+
+for (const [key, code, status] of [
+  ["Ctrl-C", "\x03", 130],
+  ["Ctrl-D", "\x04", 0],
+] as const)
+  needs("script")(`${key} ends the client with ${status}`, async () => {
+    const typing = terminal(client);
+    await typing.line(/^Type sentences, then Ctrl-D:/);
+    typing.stdin.write("hello\r");
+    await typing.line(/^HELLO/m);
+    typing.stdin.write(code);
+    assert.is((await typing.ended()).status, status);
+  });
+
+needs("python3")("the notes' client is answered", async () => {
+  const command = `python3 test/notes/uppercase_tcp_client.py ${server.port}`;
+  assert.is((await run(command, "naïve")).stdout, "NAÏVE\n");
+});
+
+needs("python3")("the notes' server answers the client", async () => {
+  const notes = await serve("python3 test/notes/uppercase_tcp_server.py");
+  const command = `tcp/client.ts --port ${notes.port}`;
+  assert.is((await run(command, "hello\nnaïve")).stdout, "HELLO\nNAÏVE\n");
+});
+
+needs("nc")("nc is answered, and ends with the server's FIN", async () => {
+  const { stdout } = await run(`nc -N 127.0.0.1 ${server.port}`, "hello");
+  assert.is(stdout, "HELLO");
+});
+
+test.after(server.stop);
+test.run();
