@@ -1,226 +1,143 @@
 /**
- * Shows the examples at work: each client with its server, as the transcript in
- * its header says, and between them a relay that draws what passes.
+ * Plays the transcripts at the top of the examples, live: starts the servers on
+ * free ports, puts a relay in front of them that draws what passes, runs the
+ * clients, and compares what they print with what is written.
  *
  *     npm run demo
- *     npm run demo chat
- *     npm run demo udp/echo
- *     npm run demo -- --all
- *     npm run demo -- --list
- *     npm run demo -- --html page.html
- *
- * --html also draws what passed: a page with a sequence diagram of each pair, or
- * for a FILE.svg the diagram of one.
+ *     npm run demo all
+ *     npm run demo chat udp/ping.ts
  */
-import { availableParallelism } from "node:os";
-import { writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { setImmediate } from "node:timers/promises";
-import { chalk } from "zx/core";
-import { commandLine, mistake } from "./command-line.ts";
-import { type Example, examples, isNamed, usual } from "./examples.ts";
-import { type Diagram, type Happening, page, svg } from "./picture.ts";
-import { headers, play, type Step, throughRelay } from "./transcript.ts";
-import type { Transcript } from "./transcript.ts";
+import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { argv, chalk, fs, type ProcessPromise } from "zx";
+import { named } from "./programs.ts";
+import { killAll, start } from "./shell.ts";
 
-const begin = performance.now();
-chalk.level = process.stdout.isTTY && process.stdout.hasColors() ? 1 : 0;
+if (process.env.NO_COLOR) chalk.level = 0;
+process.stdout.on("error", () => process.exit(1)); // `npm run demo | head`
 
-/** Of each program, so many lines are shown. */
-const most = 32;
-
-interface Show extends Transcript {
-  example: Example;
+const first = ["walkthrough", "uppercase", "echo", "udp/relay"];
+const names = argv._.length > 0 ? argv._ : first;
+const results: boolean[] = [];
+for (const file of new Set(names.flatMap(named))) {
+  const steps = stepsOf(file);
+  const isServerAlone = portIn(steps.at(-1)!.written);
+  if (!isServerAlone) results.push(await play(file, steps));
 }
-const { values, positionals: names } = commandLine({
-  allowPositionals: true,
-  options: {
-    all: { type: "boolean" },
-    list: { type: "boolean" },
-    html: { type: "string" },
-  },
-});
-// npm takes an option that stands before no "--" for its own.
-const everything = values.all ?? process.env.npm_config_all;
-const list = values.list ?? process.env.npm_config_list;
-const { html } = values;
-const diagrams = new Map<Show, Diagram>();
+const good = results.filter((result) => result).length;
+console.log(`${good} of ${results.length} printed what is written`);
+if (names === first) console.log("More: npm run demo all");
+if (good < results.length) process.exitCode = 1;
 
-const shows = await allShows();
-for (const name of names)
-  if (!shows.some(({ example }) => isNamed(example, partner(name))))
-    mistake(`there is no ${name}: npm run demo -- --list tells what there is`);
-const chosen = shows.filter(({ example }) => {
-  if (names.length) return names.some((n) => isNamed(example, partner(n)));
-  return everything || list || usual.includes(example.file);
-});
-if (!everything && !names.length && !list)
-  chosen.sort((a, b) => usual.indexOf(a.name) - usual.indexOf(b.name));
-if (list) {
-  for (const show of chosen) console.log(files(show));
-  process.exit();
-}
+/** A command, the lines written below it in a header, and those that it printed. */
+type Step = { command: string; written: string; printed: string };
 
-// While one is shown, the next ones run already, unseen.
-const held = chosen.map((): string[] => []);
-const done: boolean[] = [];
-const failed: string[] = [];
-let shown = 0;
-const queue = chosen.entries();
-const worker = async () => {
-  for (const [i, show] of queue) await run(show, i);
-};
-await Promise.all(Array.from({ length: availableParallelism() }, worker));
-
-const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-const good = chosen.length - failed.length;
-console.log(
-  `${good} of ${chosen.length} ran as their headers say, ${seconds} s`,
-);
-if (chosen.length < shows.length)
-  console.log("More: npm run demo -- --all, or by name: npm run demo chat");
-if (html) {
-  const drawn = chosen.flatMap((show) => diagrams.get(show) ?? []);
-  if (html.endsWith(".svg") && drawn.length !== 1)
-    mistake("a file.svg holds one picture: name one pair");
-  const text = html.endsWith(".svg") ? svg(drawn[0]!) : page(drawn);
-  writeFileSync(resolve(process.env.INIT_CWD ?? ".", html), text);
-}
-if (failed.length) {
-  console.error(chalk.red(`failed: ${failed.join(", ")}`));
-  process.exitCode = 1;
-}
-
-/** Runs a transcript, and prints it once those before it are shown. */
-async function run(show: Show, i: number) {
-  const tell = (line: string) =>
-    i === shown ? console.log(line) : held[i]!.push(line);
-  tell(chalk.bold(heading(show)));
-  const through = throughRelay(show, Boolean(html));
-  const diagram = {
-    name: show.name.replace("/", "-").replace(".ts", ""),
-    heading: heading(show),
-    commands: [] as string[],
-    lanes: lanesOf(through),
-    happenings: [] as Happening[],
-  };
-  diagrams.set(show, diagram);
-  const printed = new Map<Step, number>();
-  const told = async (step: Step, line: string) => {
-    // What a relay draws comes before what it causes: it draws first and sends
-    // then, so its line is there already, and only has to be read.
-    const picture = /^ *\d+\.\d{3} s |^\{/.test(line);
-    if (!picture) await setImmediate(await setImmediate());
-    const lines = (printed.get(step) ?? 0) + 1;
-    printed.set(step, lines);
-    if (html && step.file.endsWith("relay.ts") && picture)
-      return diagram.happenings.push(happening(line, diagram.lanes));
-    if (lines > most || isHidden(step, line)) return;
-    const at = performance.now();
-    if (line.startsWith("$ "))
-      diagram.commands.push(line.replace(/ --json$/, ""));
-    else if (!picture)
-      diagram.happenings.push({ at, kind: "print", ...spoken(step, line) });
-    if (picture) tell(chalk.yellow(line));
-    else if (show.steps.length === 1) tell(line);
-    else tell(`${chalk.cyan(role(step).padEnd(7))} ${line}`);
-  };
-  try {
-    const differences = await play(through, { tell: told });
-    await setImmediate(await setImmediate());
-    for (const [step, lines] of printed)
-      if (lines > most)
-        tell(`${role(step).padEnd(7)} and ${lines - most} lines more`);
-    if (differences.length) throw new Error(differences.join("\n"));
-  } catch (error) {
-    tell(chalk.red((error as Error).message));
-    failed.push(files(show));
-  }
-  tell("");
-  done[i] = true;
-  while (done[shown]) for (const line of held[++shown] ?? []) console.log(line);
-}
-
-/** All transcripts that show a program at work, in the order of the README. */
-async function allShows(): Promise<Show[]> {
-  const transcripts = new Map((await headers()).map((t) => [t.name, t]));
-  const all = (await examples()).map((example) => {
-    return { ...transcripts.get(example.file)!, example };
+/** The transcript of a file, with a relay in front of a server that needs one. */
+function stepsOf(file: string): Step[] {
+  const header = headerOf(file);
+  const transcript = header.match(/(?<=^ {4}).*\n/gm)?.join("") ?? "";
+  const [, ...parts] = transcript.split(/^\$ /m);
+  const steps = parts.map((part) => {
+    const [command = "", written = ""] = part.split(/\n(.*)/s);
+    return { command, written, printed: "" };
   });
-  // A server's own header shows it alone; its client's shows the two together.
-  return all.filter(({ steps }) => !steps.at(-1)?.server);
+  const hasOwnWire = /relay|netcat|chat|discover/.test(transcript);
+  if (steps.length === 1 || hasOwnWire) return steps;
+  const address = `127.0.0.1:${portIn(transcript)}`;
+  const command = `tsx ${file.slice(0, 3)}/relay.ts --to ${address}`;
+  const written = `The relay to ${address} is ready on 127.0.0.1:12001\n...\n`;
+  return steps.toSpliced(1, 0, { command, written, printed: "" });
 }
 
-/** A server's name as its client's, whose header shows the two. */
-function partner(name: string) {
-  return name.replace(/\bserver\b/, "client");
+/** Plays a transcript; returns whether each command printed what is written. */
+async function play(file: string, steps: Step[]): Promise<boolean> {
+  const [sentence = ""] = headerOf(file).split(/(?<=\.)\s/);
+  console.log(chalk.bold(sentence.replaceAll("\n", " ")));
+  const members: Promise<void>[] = [];
+  let port = ""; // of the server or relay that was started last
+  for (const step of steps) {
+    const command = withPort(step, port);
+    console.log(chalk.cyan(`$ ${command.replaceAll("tsx ", "npx tsx ")}`));
+    const child = start(command);
+    const ended = show(child, step);
+    if (portIn(step.written)) {
+      await until(() => portIn(step.printed));
+      port = portIn(step.printed);
+    } else if (/^> /m.test(step.written)) {
+      members.push(talk(child, step));
+      await until(() => step.printed);
+    } else {
+      child.stdin.end();
+      await ended;
+    }
+  }
+  await Promise.all(members);
+  await until(() => steps.every(isAsWritten)); // a server's last line may be late
+  killAll();
+  const different = steps.filter((step) => !isAsWritten(step));
+  for (const { command, written } of different)
+    console.log(chalk.red(`${command} should print:\n${written}`));
+  console.log();
+  return different.length === 0;
 }
 
-/** The files that a transcript runs, "tcp/server.ts tcp/client.ts". */
-function files({ steps }: Transcript) {
-  return [...new Set(steps.map(({ file }) => file))].filter(Boolean).join(" ");
+/** The text of the comment at the top of a file. */
+function headerOf(file: string): string {
+  const [comment = ""] = fs.readFileSync(file, "utf8").split(" */");
+  return comment.replaceAll(/^(\/\*\*\n| \* ?)/gm, "");
 }
 
-/** What a transcript shows, and what to look at. */
-function heading({ example: { file, service, teaches } }: Show) {
-  return `${service} over ${dirname(file).toUpperCase()}: ${teaches}`;
+/** The port in the line with which a server says that it is ready, or "". */
+function portIn(text: string): string {
+  return /\bready\b.*:(\d+)$/m.exec(text)?.[1] ?? "";
 }
 
-/** Who speaks: "server", "client", "relay", or a member of a chat. */
-function role({ file, prompt }: Step) {
-  if (prompt) return prompt.slice(0, -": ".length);
-  return /\b(server|client|\w+)\.ts$/.exec(file)?.[1] ?? "shell";
+/** A command with any free port for a server, and with this port for a client. */
+function withPort({ command, written }: Step, port: string): string {
+  const address = /(:|127.0.0.1 |--port )\d{4,5}\b/g;
+  const called = command.replaceAll(address, `$1${port}`);
+  if (portIn(written))
+    return called.replace(/ --port \d*/, "").replace(".ts", ".ts --port 0");
+  if (called !== command || !port) return called;
+  return called.replace(".ts", `.ts --port ${port}`);
 }
 
-/** The programs of a transcript, clients first; a walkthrough is two. */
-function lanesOf({ steps }: Transcript): string[] {
-  if (steps.length === 1) return ["client", "server"];
-  const programs = steps.filter(({ file }) => !file.endsWith("relay.ts"));
-  const names = new Set(programs.map(role));
-  names.delete("server");
-  return [...names, "server"];
+/** Prints each line of a command as it comes. */
+async function show(child: ProcessPromise, step: Step) {
+  const [, member = ""] = /--name (\w+)/.exec(step.command) ?? [];
+  for await (const line of child) {
+    const isWire = /^ *\d+\.\d+ s /.test(line);
+    // A relay draws before it sends, so its line is here already: let it go first.
+    if (!isWire) await setImmediate(await setImmediate());
+    const text = isWire ? chalk.yellow(line) : line;
+    console.log(member ? `${chalk.magenta(member)}  ${text}` : text);
+    step.printed += `${line}\n`;
+  }
 }
 
-/** Who printed a line: a walkthrough's lines say so themselves. */
-function spoken(step: Step, line: string) {
-  const [, lane, text] = /^(client|server): (.*)$/.exec(line) ?? [];
-  if (step.file.endsWith("walkthrough.ts") && lane && text)
-    return { lane, text };
-  return { lane: role(step), text: line };
+/** Types a member's lines, each when everything above it is printed. */
+async function talk(child: ProcessPromise, step: Step) {
+  for (const { index, 0: line } of step.written.matchAll(/^> .*\n/gm)) {
+    const written = step.written.slice(0, index);
+    await until(() => isAsWritten({ ...step, written }));
+    process.stdout.write(line);
+    child.stdin.write(line.slice("> ".length));
+  }
+  await until(() => isAsWritten(step));
+  child.stdin.end();
 }
 
-/** An event of a relay. Its clients have numbers, in the order of the lanes. */
-function happening(line: string, lanes: string[]): Happening {
-  const event = JSON.parse(line);
-  const clients = lanes.slice(0, -1);
-  const client = clients[Math.min(event.client, clients.length) - 1]!;
-  const [from, to] = event.up ? [client, "server"] : ["server", client];
-  const data = Buffer.from(event.data, "hex");
-  const text = data.toString();
-  // Hexadecimal digits where it is no text, or would turn text.
-  const isText = !/(?![\t\r\n])\p{Cc}|[\ufffd\u2028-\u202e\u2066-\u2069]/u.test(
-    text,
-  );
-  const content = isText ? JSON.stringify(text) : event.data;
-  return {
-    at: performance.now(),
-    kind: event.kind,
-    from: from!,
-    to: to!,
-    number: event.number,
-    data:
-      data.length || event.number
-        ? `${data.length} bytes ${content}`
-        : undefined,
-  };
+/** Compares: "..." is any lines, typed lines are not printed, ports and times vary. */
+function isAsWritten({ written, printed }: Step): boolean {
+  const pattern = written
+    .replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")
+    .replaceAll(/^> .*\n/gm, "")
+    .replaceAll(/^(\\\.){3}\n/gm, "(.*\n)*")
+    .replaceAll(/:\d+\b/g, ":\\d+")
+    .replaceAll(/ *\d+\\\.\d+ (?=m?s\b)/g, " *[\\d.]+ ");
+  return RegExp(`^${pattern}$`).test(printed);
 }
 
-/** A relay's line that it is ready, and its command where no header has it. */
-function isHidden({ file, added }: Step, line: string) {
-  if (!file.endsWith("relay.ts")) return false;
-  return added ? line.startsWith("$ ") || isReady(line) : isReady(line);
-}
-
-function isReady(line: string) {
-  return / is ready on /.test(line);
+/** Waits until something is true, for at most ten seconds. */
+async function until(isTrue: () => unknown) {
+  for (let tries = 0; tries < 1000 && !isTrue(); tries++) await sleep(10);
 }

@@ -1,0 +1,38 @@
+/** Starts shell commands, and leaves none running when the script exits. */
+import { constants } from "node:os";
+import { $, cd, type ProcessPromise, which } from "zx";
+import { root } from "./programs.ts";
+
+if (!(await which("bash", { nothrow: true }))) {
+  console.error(
+    "This script needs bash: install it. On Windows, Git brings one.",
+  );
+  process.exit(1);
+}
+cd(root);
+
+// A process group for each command, since tsx runs a file in a second process.
+// Windows has no such groups.
+const detached = process.platform !== "win32";
+const shell = $({ preferLocal: root, detached, nothrow: true });
+const running = new Set<ProcessPromise>();
+
+process.on("exit", killAll);
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const)
+  process.on(name, () => process.exit(128 + constants.signals[name]));
+
+/** Starts a command in the project's folder; its stderr goes to its stdout. */
+export function start(command: string): ProcessPromise {
+  const child = shell`bash -c ${`exec 2>&1; ${command}`}`;
+  running.add(child);
+  child.finally(() => running.delete(child));
+  return child;
+}
+
+/** Kills everything that start() started and that still runs. */
+export function killAll(): void {
+  for (const { pid, child } of running)
+    if (pid && child?.exitCode === null)
+      process.kill(detached ? -pid : pid, "SIGKILL");
+  running.clear();
+}
