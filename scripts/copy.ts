@@ -1,57 +1,78 @@
 /**
- * Copies an example into another project, as a file that needs nothing beside
- * it. The copy takes the same options as the original. Its errors are Node's
- * own, with their stack: from here on the program is yours.
+ * Copies examples into another project. A copy needs no other file and takes the
+ * same options. Its errors are Node's own, with their stack.
  *
  *     npm run copy udp/echo-server.ts ../my-project
- *     npm run copy udp/echo-server.ts ../my-project/server.ts -- --force
+ *     npm run copy udp/echo tcp/server.ts ../my-project
+ *     npm run copy udp/echo-server.ts ../my-project/echo.mts -- --force
  *     npm run copy udp/echo ../my-project -- --js
  */
-import { dirname, resolve } from "node:path";
-import { quote } from "zx/core";
-import { commandLine, mistake } from "./command-line.ts";
-import { copyTo, isModule, relative } from "./copies.ts";
-import { examples, isNamed } from "./examples.ts";
+import * as nodeModule from "node:module";
+import { fs, minimist, path } from "zx";
+import { ports } from "../shared/config.ts";
+import { named, programOf, root } from "./programs.ts";
 
-const { values, positionals } = commandLine({
-  allowPositionals: true,
-  options: { js: { type: "boolean" }, force: { type: "boolean" } },
+process.on("uncaughtException", ({ message }) => {
+  console.error(message);
+  process.exit(1);
 });
-const [wanted = "", into, ...more] = positionals;
-if (!into || more.length)
-  mistake("name an example and a folder: udp/echo-server.ts ../my-project");
+const kinds = { boolean: ["js", "force"], string: ["_"] };
+const { _: words, js, force } = minimist(process.argv.slice(2), kinds);
+const to = path.resolve(process.env.INIT_CWD ?? ".", words.pop() ?? "");
+if (words.length === 0) throw new Error("Name an example and then a folder.");
+const isFile = /\.m?[jt]s$/.test(to);
+const folder = isFile ? path.dirname(to) : to;
+const ending = (isModule(folder) ? "." : ".m") + (js ? "js" : "ts");
+if (isFile && !to.endsWith(ending)) throw new Error(`There, use ${ending}.`);
 
-// npm keeps options that stand before no "--" to itself, --js as --json.
-const { INIT_CWD = ".", npm_config_json, npm_config_force } = process.env;
-const to = resolve(INIT_CWD, into);
-const js = Boolean(values.js ?? npm_config_json ?? /\.m?js$/.test(to));
-const force = Boolean(values.force ?? npm_config_force);
-
-const all = await examples();
-const chosen = all.filter(
-  // A service alone is two pairs, with the same names for their files.
-  (example) => isNamed(example, wanted) && wanted !== example.service,
-);
-if (!chosen.length) {
-  const pairs = all.map(({ file, service }) => `${dirname(file)}/${service}`);
-  const names = new Set([...all.map(({ file }) => file), ...pairs]);
-  mistake(`no ${wanted} here: ${[...names].sort().join(", ")}`);
+const files = [...new Set(words.flatMap(named))];
+const names = files.map((file) => path.basename(file, ".ts") + ending);
+const copies = isFile ? [to] : names.map((name) => path.join(folder, name));
+if (new Set(copies).size < files.length)
+  throw new Error(
+    `Choose one: ${[...new Set(files.map(programOf))].join(", ")}.`,
+  );
+const present = copies.find((copy) => fs.existsSync(copy) && !force);
+if (present) throw new Error(`${present} exists: -- --force overwrites it.`);
+for (const [i, copy] of copies.entries()) {
+  await fs.outputFile(copy, textOf(files[i]!, path.basename(copy)));
+  const runner = js || "typescript" in process.features ? "node" : "npx tsx";
+  console.log(`${runner} ${quoted(copy)}`);
 }
-if (isModule(to) && chosen.length > 1)
-  mistake(`${wanted} is ${chosen.length} files: name a folder for them`);
 
-try {
-  const runsTypes = (process.features as { typescript?: string }).typescript;
-  for (const copy of await copyTo(chosen, to, { js, force }))
-    console.log(
-      `${js || runsTypes ? "node" : "npx tsx"} ${quoted(relative(copy))}`,
-    );
-} catch (error) {
-  console.error((error as Error).message);
-  process.exitCode = 1;
+/** The text of a copy: the example, with options() in place of config(). */
+function textOf(file: string, name: string): string {
+  const source = fs.readFileSync(path.join(root, file), "utf8");
+  const config = fs.readFileSync(path.join(root, "shared/config.ts"), "utf8");
+  const [, options = ""] = config.split(/(?=\/\*\* Each option)/);
+  const [call, service = ""] = /\bconfig\("(\w+)"/.exec(source) ?? [];
+  const port = ports[service];
+  if (!call || port === undefined) throw new Error(`${file} has no config().`);
+  const text = source
+    .replace(/import \{ config \}.*/, 'import { parseArgs } from "node:util";')
+    .replace(call, `options(${port}`)
+    .replaceAll(file, name)
+    .replaceAll(/\b(udp|tcp)\/([\w-]+)\.ts\b/g, `$2${ending}`);
+  const copy = `${text}\n${options.replace("export ", "")}`;
+  const strip: unknown = Reflect.get(nodeModule, "stripTypeScriptTypes");
+  if (!js) return copy;
+  if (typeof strip === "function") return strip(copy);
+  throw new Error("--js needs Node 22.13 or later.");
+}
+
+/** Whether a .ts file in a folder is a module: the next package.json says so. */
+function isModule(folder: string): boolean {
+  const file = path.join(folder, "package.json");
+  const above = path.dirname(folder);
+  if (!fs.existsSync(file)) return folder !== above && isModule(above);
+  const value = fs.readJsonSync(file);
+  if (value?.constructor !== Object) throw new Error(`${file} is no object.`);
+  return value.type === "module";
 }
 
 /** A path as the user's shell takes it. */
-function quoted(file: string) {
-  return process.platform === "win32" ? `"${file}"` : quote(file);
+function quoted(file: string): string {
+  if (/^[\w./\\:-]+$/.test(file)) return file;
+  if (process.platform === "win32") return `"${file}"`;
+  return `'${file.replaceAll("'", "'\\''")}'`;
 }

@@ -1,0 +1,179 @@
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  listen,
+  needs,
+  node,
+  run,
+  serve,
+  temporaryFolder,
+  udp,
+} from "./helper.ts";
+
+/** An example of our own, with each kind of option. */
+const folder = temporaryFolder();
+cpSync("shared", join(folder, "shared"), { recursive: true });
+mkdirSync(join(folder, "udp"));
+writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+function example(name: string, code: string): string {
+  const file = join(folder, "udp", name);
+  const comment = "/**\n * What it does.\n *\n *     $ tsx it\n */\n";
+  const imported = 'import { config } from "../shared/config.ts";\n';
+  writeFileSync(file, comment + imported + code);
+  return `${node} ${file}`;
+}
+const plain = 'config("echo", { to: "a", count: 10, listen: false })';
+const show = example("show.ts", `console.log(JSON.stringify(${plain}));`);
+const words = example(
+  "words.ts",
+  'console.log(config("any", { words: ["a"] }).words);',
+);
+
+const number = "takes a number such as";
+for (const [options, line] of [
+  ["--port abc", `--port ${number} 2105`],
+  ["--port -1", `--port ${number} 2105`],
+  ["--port 1e3", `--port ${number} 2105`],
+  ["--port ''", `--port ${number} 2105`],
+  ["--count", `--count ${number} 10`],
+  ["--count -1", `--count ${number} 10`],
+  ["--count 3000000000", `--count ${number} 10`],
+  ["--host", "--host takes a string such as 127.0.0.1"],
+  ["--host ''", "--host takes a string such as 127.0.0.1"],
+  ["--listen=3", "--listen takes a boolean such as false"],
+  ["--foo", "there is no option --foo"],
+  ["stray", "unexpected argument stray"],
+])
+  test(`${options} is refused with one line and status 2`, async () => {
+    const stderr = `${line}: see --help\n`;
+    assert.equal(await run(`${show} ${options}`), {
+      stdout: "",
+      stderr,
+      status: 2,
+    });
+  });
+
+test("each option has the type of its default", async () => {
+  const options = "--host ::1 --port=0 --to b:1 --count 7 --listen";
+  const { stdout } = await run(`${show} ${options}`);
+  const expected = { host: "::1", port: 0, to: "b:1", count: 7, listen: true };
+  assert.equal(JSON.parse(stdout), expected);
+});
+
+test("words are the arguments that belong to no option", async () => {
+  assert.is((await run(`${words} x --port 1 y`)).stdout, "[ 'x', 'y' ]\n");
+  assert.is((await run(words)).stdout, "[ 'a' ]\n");
+});
+
+test("--help prints the comment at the top and the options", async () => {
+  const { stdout, status } = await run(`${words} --help`);
+  assert.is(
+    stdout,
+    "What it does.\n\n    $ tsx it\n\nOptions and their defaults: " +
+      "{ host: '127.0.0.1', port: 0, words: [ 'a' ] }\n",
+  );
+  assert.is(status, 0);
+});
+
+test("a service that has no port is an error", async () => {
+  const { stderr, status } = await run(example("time.ts", 'config("time")'));
+  assert.match(stderr, /"time"/);
+  assert.is(status, 1);
+});
+
+test("a bug keeps its stack", async () => {
+  const code =
+    'config("echo");\nconst nothing = JSON.parse("null");\nnothing.x();';
+  const { stderr, status } = await run(example("bug.ts", code));
+  assert.match(stderr, /^TypeError: .*\n    at .*bug\.ts:/);
+  assert.is(status, 1);
+});
+
+const taken = await listen(() => {});
+const takenUdp = (await udp()).address().port;
+for (const [name, command, line] of [
+  [
+    "a TCP port in use",
+    `tcp/server.ts --port ${taken}`,
+    `127.0.0.1:${taken}: in use.*`,
+  ],
+  [
+    "a UDP port in use",
+    `udp/server.ts --port ${takenUdp}`,
+    `127.0.0.1:${takenUdp}: in use.*`,
+  ],
+  [
+    "a host of another machine",
+    "tcp/server.ts --host 192.0.2.1",
+    "192.0.2.1:12000: no address of this machine.*",
+  ],
+  [
+    "an unknown host",
+    "udp/server.ts --host unknown.invalid",
+    "unknown.invalid:12000: no address found.*",
+  ],
+  [
+    "a port above 65535",
+    "tcp/server.ts --port 65536",
+    "127.0.0.1:65536: a --port is 1 to 65535.*",
+  ],
+  [
+    "a broadcast address",
+    "echo hello | udp/client.ts --host 127.255.255.255",
+    "127.255.255.255:12000: not allowed.* broadcast address",
+  ],
+] as const)
+  test(`${name} is reported in one line`, async () => {
+    const { stdout, stderr, status } = await run(command);
+    assert.is(stdout, "");
+    assert.match(stderr, RegExp(`^${line}\n$`));
+    assert.is(status, name.includes("65535") ? 2 : 1);
+  });
+
+test("a client's --port 0 is refused in one line", async () => {
+  const { stderr, status } = await run("udp/client.ts --port 0", "hello");
+  assert.match(stderr, /^127.0.0.1:0: a --port is 1 to 65535.*\n$/);
+  assert.is(status, 2);
+});
+
+test("an error of the system without words of ours is reported in one line", async () => {
+  const code =
+    'config("echo"); throw Object.assign(new Error("no route"), { code: "ENETUNREACH" });';
+  const { stderr } = await run(example("system.ts", code));
+  assert.is(stderr, "127.0.0.1:2105: no route\n");
+});
+
+const { port } = await serve("udp/server.ts");
+
+test("an output that nobody reads any more ends a program quietly", async () => {
+  const client = `${node} udp/client.ts --port ${port}`;
+  const status = `yes | (${client}; echo status $? >&2)`;
+  const result = await run(`sh -c '${status}' | head -1`);
+  assert.equal(result, { stdout: "Y\n", stderr: "status 1\n", status: 0 });
+});
+
+needs("linux")("a full disk is reported", async () => {
+  const { stderr, status } = await run(
+    `udp/client.ts --port ${port} >/dev/full`,
+    "a",
+  );
+  assert.match(stderr, /ENOSPC: no space left on device, write\n$/);
+  assert.is(status, 1);
+});
+
+needs("root", "unshare")(
+  "without a network, an unknown host is reported",
+  async () => {
+    const command = `${node} udp/client.ts --host example.com`;
+    const { stderr, status } = await run(`unshare --net ${command}`, "hello");
+    assert.match(
+      stderr,
+      /^example.com:12000: no address found: check the network.*\n$/,
+    );
+    assert.is(status, 1);
+  },
+);
+
+test.run();
