@@ -9,8 +9,9 @@
  * a file passes only if it exits with 0 and its summary counts tests, all passed.
  */
 import { availableParallelism, constants } from "node:os";
-import { $, argv, glob } from "zx";
+import { $, glob, minimist } from "zx";
 
+const argv = minimist(process.argv.slice(2), { boolean: ["long"] });
 const pattern = argv.long ? "test/long/**/*.test.ts" : "test/**/*.test.ts";
 const ignore = argv.long ? [] : ["test/long/**"];
 const found = (await glob(pattern, { ignore })).sort();
