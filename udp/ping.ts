@@ -1,17 +1,18 @@
 /**
- * Ping over UDP: sends numbered datagrams to an echo server, tells how long each
- * reply takes, and which replies never come.
+ * Ping over UDP: sends numbered datagrams to an echo server, times the replies.
  *
- * UDP has no answer to "is it there?", so this program makes one: what the echo
- * server sends back has made the whole trip. Nobody reports a lost datagram: the
- * program calls it lost after a second without a reply. That reply may still
- * come, or any reply come twice. So each datagram has its number and its time in
- * it, and no reply is taken for another's.
+ * UDP has no answer to "are you there?", so ping asks for one: a reply from the
+ * echo server has made the whole trip. Nobody reports a lost datagram; ping
+ * calls it lost if its reply is not there when the next one is due. That reply
+ * may still come late, and any reply may come again. So each datagram has its
+ * number and its time in it: no reply is taken for another's, and ping
+ * remembers only the last one. A system without an echo server may say so: that
+ * is an error, not a loss.
  *
- * --count says how many to send. --interval is the least time between two, in
- * seconds; with 0, each is sent as soon as the one before is back or lost. Ctrl-C
- * ends it early. Jitter is the standard deviation. The first takes longer, as the
- * program is still being compiled. The exit status is 0 if a reply came in time.
+ * --count says how many to send. --interval is the time between two, and so the
+ * limit for a reply, in milliseconds. Ctrl-C ends it early. The first reply
+ * takes longer, since Node is still compiling. The exit status is 0 if a reply
+ * came in time, else 1.
  *
  *     $ tsx udp/echo-server.ts
  *     The echo server is ready on 127.0.0.1:2105
@@ -20,10 +21,10 @@
  *     ...
  *     $ tsx udp/ping.ts --port 12001 --count 3
  *     1: 6.58 ms
- *     2: lost, no reply within 1 s
+ *     2: lost, no reply in 1000 ms
  *     3: 0.62 ms
- *     3 sent, 2 received, 1 lost (33%)
- *     least 0.62 ms, mean 3.60 ms, most 6.58 ms, jitter 2.98 ms
+ *     3 sent, 2 received, 1 lost, 0 errors
+ *     min 0.62 ms, mean 3.60 ms, max 6.58 ms
  */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
@@ -31,82 +32,64 @@ import { isIPv6 } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { config } from "../shared/config.ts";
 
-const { host, port, count, interval } = config("echo", {
-  count: 10,
-  interval: "1",
-});
-if (count === 0 || !/^\d{1,4}(\.\d+)?$/.test(interval)) {
-  console.error("--count takes 1 or more, --interval seconds, such as 0.2");
-  process.exit(2);
-}
-const pause = Number(interval) * 1000;
-const replies = new Map<string, () => void>(); // what each one's arrival does
-const times: number[] = []; // of the replies, in milliseconds
-let lost = 0;
+const own = { count: 10, interval: 1000 };
+const { host, port, count, interval } = config("echo", own);
+
+const token = crypto.randomUUID(); // so nobody else can make up a reply
+const total = { sent: 0, received: 0, lost: 0, errors: 0 };
+const times = { min: Infinity, sum: 0, max: 0 }; // in milliseconds
+const ms = (time: number) => `${time.toFixed(2)} ms`;
+let awaited: string | undefined; // the last datagram, until its reply comes
 
 const client = createSocket(isIPv6(host) ? "udp6" : "udp4");
 client.connect(port, host);
 await once(client, "connect");
-client.on("error", ({ message }) => {
-  console.error(`cannot reach ${host}:${port}: ${message}`);
-});
+
 client.on("message", (reply) => {
-  const arrive = replies.get(`${reply}`);
-  if (arrive) arrive();
-  else console.log(`not an echo: ${reply.length} bytes`);
+  const [, number, begin, mark] = `${reply}`.split(" ");
+  const time = performance.now() - Number(begin);
+  if (`${reply}` === awaited) {
+    awaited = undefined;
+    total.received++;
+    times.min = Math.min(times.min, time);
+    times.sum += time;
+    times.max = Math.max(times.max, time);
+    console.log(`${number}: ${ms(time)}`);
+  } else if (mark === token) {
+    const problem = time > interval ? "late" : "again";
+    console.log(`${number}: ${ms(time)}, ${problem}`);
+  } else {
+    console.log(`not an echo: ${reply.length} bytes`);
+  }
 });
 
-/** Sends a datagram, and waits until it is back or lost. */
-function ping(number: number): Promise<void> {
-  const begin = performance.now();
-  const text = `ping ${number} ${begin}`;
-  client.send(text, (error) => error && client.emit("error", error));
-  return new Promise((done) => {
-    let note = "";
-    const timer = setTimeout(() => {
-      console.log(`${number}: lost, no reply within 1 s`);
-      lost++;
-      note = ", too late";
-      done();
-    }, 1000);
-    replies.set(text, () => {
-      const time = performance.now() - begin;
-      console.log(`${number}: ${ms(time)}${note}`);
-      if (note) return;
-      times.push(time);
-      note = ", once more";
-      clearTimeout(timer);
-      done();
-    });
-  });
-}
+const nobody = "nothing listens there: start the server or check the --port";
+client.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+  awaited = undefined;
+  total.errors++;
+  console.log(`${total.sent}: ${code === "ECONNREFUSED" ? nobody : message}`);
+});
 
-process.once("SIGINT", finish);
-for (let number = 1; number <= count; number++)
-  await Promise.all([ping(number), sleep(number < count ? pause : 0)]);
+process.on("SIGINT", finish);
+while (total.sent < count) {
+  total.sent++;
+  awaited = `ping ${total.sent} ${performance.now()} ${token}`;
+  client.send(awaited);
+  await sleep(interval);
+  await sleep(1); // to read a reply that came while this program was stopped
+  if (!awaited) continue;
+  total.lost++;
+  console.log(`${total.sent}: lost, no reply in ${interval} ms`);
+}
 finish();
 
 function finish() {
-  const sent = replies.size;
-  const received = times.length;
-  const percent = Math.round((100 * lost) / sent);
-  console.log(`${sent} sent, ${received} received, ${lost} lost (${percent}%)`);
-  if (received > 0) console.log(statistics());
-  process.stdout.write("", () => process.exit(received > 0 ? 0 : 1));
-}
-
-function statistics() {
-  times.sort((a, b) => a - b);
-  const average = mean(times);
-  const jitter = Math.sqrt(mean(times.map((time) => (time - average) ** 2)));
-  const least = `least ${ms(times[0])}, mean ${ms(average)}`;
-  return `${least}, most ${ms(times.at(-1))}, jitter ${ms(jitter)}`;
-}
-
-function mean(numbers: number[]) {
-  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
-}
-
-function ms(time = 0) {
-  return `${time.toFixed(2)} ms`;
+  const { sent, received, lost, errors } = total;
+  const { min, sum, max } = times;
+  console.log(
+    `${sent} sent, ${received} received, ${lost} lost, ${errors} errors`,
+  );
+  const mean = sum / received;
+  if (received) console.log(`min ${ms(min)}, mean ${ms(mean)}, max ${ms(max)}`);
+  process.exit(received ? 0 : 1);
 }
