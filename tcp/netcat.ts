@@ -1,35 +1,39 @@
 /**
- * Netcat over TCP: standard input goes to the other end, and what comes from
- * there goes to standard output.
+ * Netcat over TCP: sends standard input to a server, prints what comes back.
  *
  * A connection is two streams, one each way, and pipe() is all that each needs:
- * it waits for a reader that is slow. Each ends by itself. The end of the input
- * ends only our half, so a reply still arrives. The program ends when both halves
- * have ended. At a terminal it also ends when the other end does.
+ * it reads no faster than the other side takes it. Each stream ends by itself.
+ * The end of the input ends only our half, so the reply still arrives; netcat
+ * ends when both halves have. At a terminal it ends when the other end does:
+ * nobody needs to type what nobody hears.
  *
- * It calls the server on --port. With --listen it waits for one client instead.
- * Bytes are printed as they come, so a stranger can send your terminal codes that
- * move its cursor or change its title.
+ * HOST PORT is the server to call. With --listen, netcat waits for one client,
+ * on --host and --port. It prints bytes as they come: a stranger can send codes
+ * that move the cursor of your terminal or change its title.
  *
- *     $ tsx tcp/netcat.ts --listen --port 9000 | cksum
- *     The netcat server is ready on 127.0.0.1:9000
- *     747582247 100000000
- *     $ head -c 100000000 /dev/zero | tsx tcp/netcat.ts --port 9000
- *     $ head -c 100000000 /dev/zero | cksum
- *     747582247 100000000
+ *     $ tsx tcp/server.ts
+ *     The uppercase server is ready on 127.0.0.1:12000
+ *     $ echo hello | tsx tcp/netcat.ts 127.0.0.1 12000
+ *     HELLO
  */
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { config } from "../shared/config.ts";
 
-const { host, port, listen } = config("netcat", { listen: false });
-const { stdin, stdout } = process;
-if (port === 0 && !listen) {
-  console.error("give it a --port, such as 8080 for the HTTP server");
+const netcat = config("any", { listen: false, words: [] as string[] });
+const [host = netcat.host, text = netcat.port, ...more] = netcat.words;
+const port = Number(text);
+Object.assign(netcat, { host, port }); // config() names them in an error
+if (more.length || (port === 0 && !netcat.listen)) {
+  console.error("give it HOST PORT, or --listen: see --help");
   process.exit(2);
 }
-// A file is sent to its end, but nobody has to type when nobody listens.
+
+const { stdin, stdout } = process;
 const allowHalfOpen = !stdin.isTTY;
+const connection = netcat.listen ? await accept() : await call();
+if (stdin.isTTY) console.error("Connected. Type lines, then Ctrl-D:");
+stdin.pipe(connection).pipe(stdout);
 
 async function call() {
   const client = connect({ host, port, allowHalfOpen });
@@ -41,16 +45,9 @@ async function accept(): Promise<Socket> {
   const server = createServer({ allowHalfOpen });
   server.listen(port, host);
   await once(server, "listening");
-  const bound = server.address() as AddressInfo;
-  console.error(`The netcat server is ready on ${bound.address}:${bound.port}`);
-  const [connection] = await once(server, "connection");
+  const { address, port: bound } = server.address() as AddressInfo;
+  console.error(`The netcat server is ready on ${address}:${bound}`);
+  const [client] = await once(server, "connection");
   server.close(); // it takes no other clients
-  return connection;
+  return client;
 }
-
-const socket = listen ? await accept() : await call();
-socket.on("error", (error) => {
-  console.error(`the other end: ${error.message}`);
-  process.exitCode = 1;
-});
-stdin.pipe(socket).pipe(stdout);

@@ -1,75 +1,71 @@
 /**
- * Netcat over UDP: each line of standard input goes out as a datagram, and what
- * comes back goes to standard output.
+ * Netcat over UDP: sends each line as a datagram, prints what comes back.
  *
- * UDP has no end: a socket cannot tell "nothing more comes" from "nothing yet".
- * So after the end of the input, 2 seconds of silence are taken for the end. And
- * a receiver cannot slow its sender down: what finds no room is lost.
+ * UDP has no end: "nothing more comes" looks like "nothing yet". So after the
+ * end of the input, 2 seconds of silence count as the end. And a receiver
+ * cannot slow its sender down: what finds no room in its buffer is lost.
  *
- * It calls the server on --port. With --listen it waits for a first datagram
- * instead, and talks to its sender only. --wait is the silence in seconds. Bytes
- * are printed as they come, so a stranger can send your terminal codes that move
- * its cursor or change its title.
+ * HOST PORT is the server to call. With --listen, netcat waits for a datagram,
+ * on --host and --port, and then talks to its sender only. --wait is the
+ * silence in seconds. It prints bytes as they come: a stranger can send codes
+ * that move the cursor of your terminal or change its title.
  *
  *     $ tsx udp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
- *     $ printf 'hello\nagain\n' | tsx udp/netcat.ts --port 12000 --wait 1
+ *     $ printf 'hello\nagain\n' | tsx udp/netcat.ts 127.0.0.1 12000
  *     HELLO
  *     AGAIN
  */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { isIPv6 } from "node:net";
+import { createInterface } from "node:readline";
 import { config } from "../shared/config.ts";
 
-const { host, port, listen, wait } = config("netcat", {
-  listen: false,
-  wait: 2,
-});
-const { stdin, stdout } = process;
-if (port === 0 && !listen) {
-  console.error("give it a --port, such as 12000 for the uppercase server");
+const own = { listen: false, wait: 2, words: [] as string[] };
+const netcat = config("any", own);
+const [host = netcat.host, text = netcat.port, ...more] = netcat.words;
+const port = Number(text);
+Object.assign(netcat, { host, port }); // config() names them in an error
+if (more.length || (port === 0 && !netcat.listen)) {
+  console.error("give it HOST PORT, or --listen: see --help");
+  process.exit(2);
+}
+if (netcat.wait > 2_000_000) {
+  console.error("--wait takes at most 2000000 seconds: see --help");
   process.exit(2);
 }
 
 const socket = createSocket(isIPv6(host) ? "udp6" : "udp4");
-socket.on("message", (message) => {
-  // When nobody reads standard output, 1 MB may wait.
-  if (stdout.writableLength < 1_000_000) stdout.write(message);
-});
-if (listen) {
-  socket.bind(port, host);
-  await once(socket, "listening");
-  const bound = socket.address();
-  console.error(`The netcat server is ready on ${bound.address}:${bound.port}`);
-  const [, peer] = await once(socket, "message");
-  socket.connect(peer.port, peer.address); // drops what others send
-  socket.on("error", ({ message }) => {
-    console.error(`${peer.address}:${peer.port} is gone: ${message}`);
-    process.exit(1);
-  });
-} else {
-  socket.connect(port, host);
-}
+if (netcat.listen) await accept();
+socket.connect(netcat.port, netcat.host);
 await once(socket, "connect");
 
-stdin.setEncoding("latin1"); // one character for each byte
-let rest = "";
-for await (const chunk of stdin) {
-  const lines = `${rest}${chunk}`.split("\n");
-  rest = lines.pop() ?? "";
-  for (const line of lines) await send(`${line}\n`);
-  if (rest.length > 65_535) await send(rest); // fails: no datagram is so long
-}
-if (rest) await send(rest);
-const end = setTimeout(() => socket.close(), wait * 1000);
+const peer = socket.remoteAddress();
+socket.on("message", (message, sender) => {
+  // What others sent before connect() still arrives.
+  const isPeer = sender.address === peer.address && sender.port === peer.port;
+  if (isPeer) process.stdout.write(message);
+});
+
+if (process.stdin.isTTY) console.error("Type lines, then Ctrl-D:");
+for await (const line of createInterface({ input: process.stdin }))
+  await new Promise<void>((resolve, reject) => {
+    // Without a callback, a connected socket drops a line that is too long.
+    socket.send(`${line}\n`, (error) => (error ? reject(error) : resolve()));
+  });
+const end = setTimeout(() => socket.close(), netcat.wait * 1000);
 socket.on("message", () => end.refresh());
 
-function send(line: string) {
-  return new Promise<void>((sent) => {
-    socket.send(Buffer.from(line, "latin1"), (error) => {
-      if (error) socket.emit("error", error);
-      sent();
-    });
-  });
+/** Waits for a first datagram; its sender is the other end from then on. */
+async function accept() {
+  socket.bind(port, host);
+  await once(socket, "listening");
+  const { address, port: bound } = socket.address();
+  console.error(`The netcat server is ready on ${address}:${bound}`);
+  let [message, sender] = await once(socket, "message");
+  // No reply can go to port 0.
+  while (sender.port === 0) [message, sender] = await once(socket, "message");
+  process.stdout.write(message);
+  Object.assign(netcat, { host: sender.address, port: sender.port });
 }

@@ -1,0 +1,101 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { buffer } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { listen, memory, needs, node } from "../helper.ts";
+import { run, serve, start, terminal } from "../helper.ts";
+
+// A name with two addresses, of which only the second one is listened on.
+const names = `import dns from "node:dns";
+dns.lookup = (name, options, found) => found(null, [
+  { address: "::1", family: 6 }, { address: "127.0.0.1", family: 4 }]);`;
+const preload = `--import "data:text/javascript,${encodeURIComponent(names)}"`;
+
+test("the end of the input ends one half, and the reply arrives", async () => {
+  const port = await listen((connection) => {
+    connection.pipe(connection, { end: false });
+    connection.on("end", () => connection.end(Buffer.of(0xff, 0)));
+  });
+  const command = `${node} ${preload} tcp/netcat.ts two.test ${port}`;
+  const { stdout } = await run(`${command} | od -An -c`, Buffer.of(0xfe, 10));
+  assert.is(stdout.replaceAll(/\s+/g, ""), "376\\n377\\0");
+});
+
+test("100 MB pass through two of them, though one half ends first", async () => {
+  const server = await serve("tcp/netcat.ts --listen < /dev/null | wc -c");
+  const client = `tcp/netcat.ts 127.0.0.1 ${server.port}`;
+  const { status } = await run(`head -c 100000000 /dev/zero | ${client}`);
+  assert.is(status, 0);
+  assert.is((await server.ended()).stdout.trim(), "100000000");
+});
+
+test("a peer that does not read slows the input down", async () => {
+  const port = await listen(() => {});
+  const program = start(`tcp/netcat.ts 127.0.0.1 ${port} < /dev/zero`);
+  await sleep(2000); // long enough to take in a gigabyte
+  const used = memory(program.pid);
+  assert.ok(used > 0 && used < 250e6, `${used} bytes of memory`);
+  await program.stop();
+});
+
+for (const [how, end] of [
+  ["resets", (connection: Socket) => connection.resetAndDestroy()],
+  ["closes", (connection: Socket) => connection.destroy()],
+] as const)
+  test(`it ends with 1 when the peer ${how} the connection`, async () => {
+    const port = await listen(async (connection) => {
+      connection.on("error", () => {});
+      connection.write("before\n");
+      await once(connection, "data");
+      end(connection);
+    });
+    const program = start(`tcp/netcat.ts 127.0.0.1 ${port}`);
+    await program.line(/^before$/m);
+    const typing = setInterval(() => program.stdin.write("now\n"), 50).unref();
+    const { stdout, stderr, status } = await program.ended();
+    clearInterval(typing);
+    assert.is(stdout, "before\n");
+    assert.match(stderr, /^127\.0\.0\.1:\d+: connection closed before .*\n$/);
+    assert.is(status, 1);
+  });
+
+needs("script")("at a terminal it ends when the peer does", async () => {
+  const port = await listen((connection) => {
+    connection.once("data", (text) => connection.end(`${text}and out\n`));
+  });
+  const program = terminal(`tcp/netcat.ts 127.0.0.1 ${port}`);
+  await program.line(/^Connected. Type lines, then Ctrl-D:\r$/m);
+  program.stdin.write("hello\n");
+  const { stdout, status } = await program.ended();
+  assert.match(stdout, /\nhello\r\nhello\r\nand out\r\n$/);
+  assert.is(status, 0);
+});
+
+test("--listen serves one client only", async () => {
+  const server = await serve("tcp/netcat.ts --listen");
+  const client = connect(server.port, "127.0.0.1");
+  client.write("first\n");
+  await server.line(/^first$/m);
+  const second = connect(server.port, "127.0.0.1");
+  const [error] = await once(second, "error");
+  assert.is(error.code, "ECONNREFUSED");
+  server.stdin.end("reply");
+  client.end();
+  assert.is(`${await buffer(client)}`, "reply");
+  assert.is((await server.ended()).stdout, "first\n");
+});
+
+for (const [words, problem] of Object.entries({
+  "127.0.0.1": "give it HOST PORT, or --listen: see --help",
+  "127.0.0.1 9 9": "give it HOST PORT, or --listen: see --help",
+  "127.0.0.1 99999":
+    "127.0.0.1:99999: a --port is 1 to 65535; a server's 0 is any free one",
+}))
+  test(`"netcat.ts ${words}" is refused: ${problem}`, async () => {
+    const { stdout, stderr, status } = await run(`tcp/netcat.ts ${words}`);
+    assert.equal([stdout, stderr, status], ["", `${problem}\n`, 2]);
+  });
+
+test.run();

@@ -1,0 +1,84 @@
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { needs, run, serve, udp } from "../helper.ts";
+
+test("each line is a datagram, until 2 seconds of silence", async () => {
+  const server = await udp();
+  const received: string[] = [];
+  server.on("message", async (message, { port }) => {
+    received.push(`${message}`);
+    if (received.length < 3) return server.send(message, port);
+    await sleep(1200);
+    server.send("no line end, ", port);
+    await sleep(1200);
+    server.send(Buffer.of(0xff, 0x00), port);
+  });
+  const command = `udp/netcat.ts 127.0.0.1 ${server.address().port}`;
+  const result = await run(`${command} | od -An -c`, "one\n\nthree");
+  assert.equal(received, ["one\n", "\n", "three\n"]);
+  assert.is(result.stdout.replaceAll(/\s+/g, ""), "one\\n\\nnolineend,377\\0");
+  assert.is(result.stderr, "");
+});
+
+const netcat = await serve("udp/netcat.ts --listen --wait 1");
+
+const onlyRoot = process.getuid?.() === 0 ? needs("python3") : test.skip;
+onlyRoot("--listen ignores a datagram that cannot be answered", async () => {
+  const { status } = await run(`python3 -c '
+import socket, struct
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+header = struct.pack("!HHHH", 0, ${netcat.port}, 14, 0)
+raw.sendto(header + b"forged", ("127.0.0.1", 0))'`);
+  assert.is(status, 0);
+});
+
+test("--listen talks to the first sender only", async () => {
+  const client = await udp(netcat.port);
+  const stranger = await udp(netcat.port);
+  const send = (from: typeof client, text: string) =>
+    new Promise((sent) => from.send(text, sent));
+  process.kill(netcat.pid, "SIGSTOP"); // so it finds all three at once
+  await send(client, "first\n");
+  await send(stranger, "second\n");
+  await send(client, "third\n");
+  process.kill(netcat.pid, "SIGCONT");
+  await netcat.line(/^third$/m);
+  netcat.stdin.end("welcome\n");
+  const signal = AbortSignal.timeout(60_000);
+  const [reply] = await once(client.ref(), "message", { signal });
+  client.unref();
+  assert.is(`${reply}`, "welcome\n");
+  const { stdout, status } = await netcat.ended();
+  assert.equal([stdout, status], ["first\nthird\n", 0]);
+});
+
+for (const [line, problem] of Object.entries({
+  hello: "nothing listens there: start the server or check the --port",
+  ["a".repeat(65_507)]: "too long for one datagram: send less",
+}))
+  test(`--listen names its peer when a line does not go: ${problem}`, async () => {
+    const netcat = await serve("udp/netcat.ts --listen");
+    const client = await udp(netcat.port);
+    const { port } = client.address();
+    client.send("hello\n");
+    await netcat.line(/^hello$/m);
+    if (line === "hello") await new Promise<void>((done) => client.close(done));
+    netcat.stdin.write(`${line}\n`);
+    const { stderr, status } = await netcat.ended();
+    assert.match(stderr, `\n127.0.0.1:${port}: ${problem}\n`);
+    assert.is(status, 1);
+  });
+
+for (const [words, problem] of Object.entries({
+  "127.0.0.1": "give it HOST PORT, or --listen: see --help",
+  "127.0.0.1 9 9": "give it HOST PORT, or --listen: see --help",
+  "--listen --wait 2147484": "--wait takes at most 2000000 seconds: see --help",
+}))
+  test(`"netcat.ts ${words}" is refused: ${problem}`, async () => {
+    const { stdout, stderr, status } = await run(`udp/netcat.ts ${words}`);
+    assert.equal([stdout, stderr, status], ["", `${problem}\n`, 2]);
+  });
+
+test.run();
