@@ -1,26 +1,30 @@
 /**
- * TCP relay: stands between clients and a server, draws what passes, and cuts,
- * delays, resets or stops it on request.
+ * Relay over TCP: passes bytes between clients and a server, draws what passes,
+ * and cuts, delays, resets or stops it on request.
  *
- * Each client has two connections here, and what happens to one must happen to
- * the other. Each direction ends by itself, with a FIN of its own. A slow reader
- * must slow the writer down, or what cannot leave fills the memory.
+ * A program that takes a chunk for a message works on one machine, until a
+ * network cuts the stream elsewhere; here you see what your program does then.
+ * Each client has two connections, one with the relay and one from there to the
+ * server, and what happens to one must happen to the other. Each direction ends
+ * by itself, with a FIN of its own. A reset ends both directions at once, and
+ * loses what is on its way. And a slow reader must slow the writer down, or
+ * what it has not read yet fills the relay's memory.
  *
- * --to is the server. --chunk 3 passes at most three bytes at a time, --delay 20
- * waits 20 milliseconds after each piece. After 1000 bytes, counted in both
- * directions together, --reset 1000 resets both connections: a reset (RST) ends
- * both directions at once, and loses what is under way. --hang 1000 passes nothing
- * more but keeps both open: does your program give up in time? --only 1,2 does all
- * of this to the first two clients and to nobody else. --json prints each event as
- * a line of JSON, with all the data as hexadecimal digits; "up" is to the server.
+ * --to is the server. --chunk 3 passes at most three bytes at a time, --delay
+ * 20 waits 20 milliseconds after each piece. After 1000 bytes of both
+ * directions together, --reset 1000 resets both connections, and --hang 1000
+ * passes no more data, and a FIN only 15 seconds late: does your program give
+ * up in time? In the data that is shown, · is a control character, such as a
+ * line feed. There is room for 1000 clients, so a relay to itself comes to
+ * rest.
  *
  *     $ tsx tcp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
  *     $ tsx tcp/relay.ts --to 127.0.0.1:12000 --chunk 3
  *     The relay to 127.0.0.1:12000 is ready on 127.0.0.1:12001
- *        1.800 s  client 1 ── connect ────────▶ server
- *        1.803 s  client 1 ── data ───────────▶ server  3 bytes "hel"
- *        1.804 s  client 1 ── data ───────────▶ server  2 bytes "lo"
+ *        0.000 s  client 1 ── connect ────────▶ server
+ *        0.004 s  client 1 ── data ───────────▶ server  3 bytes "hel"
+ *        0.005 s  client 1 ── data ───────────▶ server  2 bytes "lo"
  *     ...
  *     $ echo hello | tsx tcp/client.ts --port 12001
  *     HELLO
@@ -29,27 +33,20 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { config } from "../shared/config.ts";
 
-const faults = { chunk: 0, delay: 0, reset: 0, hang: 0, only: "" };
-const { host, port, to, json, chunk, delay, reset, hang, only } = config(
-  "relay",
-  { to: "127.0.0.1:12000", json: false, ...faults },
-);
-// HOST:PORT, without the brackets of [::1]:12000. Without a port, it is NaN,
-// and no comparison with NaN is true.
+const faults = { chunk: 0, delay: 0, reset: 0, hang: 0 };
+const own = { to: "127.0.0.1:12000", ...faults };
+const { host, port, to, chunk, delay, reset, hang } = config("relay", own);
+
 const [, toHost = "", toPort] = /^\[?(.+?)\]?:([1-9]\d*)$/.exec(to) ?? [];
-if (!(Number(toPort) < 65536)) wrong("to", "targets such as localhost:12000");
-const chosen = new Set(only.split(",").map(Number));
-if (chosen.has(NaN)) wrong("only", "numbers of clients, such as 1,2");
+// A FIN ends one direction only, and a small piece leaves at once.
+const options = { allowHalfOpen: true, noDelay: true };
+const target = { ...options, host: toHost, port: Number(toPort) };
+// Without a port it is NaN, and no comparison with NaN is true.
+if (!(target.port < 65536)) refuse("--to takes HOST:PORT, such as [::1]:12000");
+if (reset && hang) refuse("--reset and --hang exclude each other");
 
-// Control characters, and those that turn text around, would redraw a terminal.
-// U+FFFD stands for bytes that are no text.
-const unsafe = /(?![\t\r\n])\p{Cc}|[\ufffd\u2028-\u202e\u2066-\u2069]/gu;
-
-// A client that has ended may still get data, a peer that is gone is noticed in
-// the end, and small pieces leave at once.
-const options = { allowHalfOpen: true, keepAlive: true, noDelay: true };
 const server = createServer(options);
-server.maxConnections = 1000; // so a relay to itself comes to an end
+server.maxConnections = 1000;
 server.listen(port, host);
 
 server.on("listening", () => {
@@ -57,76 +54,75 @@ server.on("listening", () => {
   console.log(`The relay to ${to} is ready on ${address}:${port}`);
 });
 
-let connections = 0;
+server.on("drop", () => console.error("no room for one more client"));
+
+let joined = 0;
 
 server.on("connection", (connection) => {
-  const client = ++connections;
-  const faulty = only === "" || chosen.has(client);
-  const most = faulty && chunk > 0 ? chunk : 65536; // bytes at a time
-  let left = Infinity; // bytes of both directions until the reset or the hang
-  if (faulty) left = reset || hang || Infinity;
-
-  const upstream = connect({ ...options, host: toHost, port: Number(toPort) });
-  upstream.on("connect", () => draw("connect", true));
+  joined++;
+  const client = joined;
+  let left = reset || hang || Infinity; // bytes to pass, in both directions
+  draw(client, "connect", true);
+  const upstream = connect(target);
   join(connection, upstream, true);
   join(upstream, connection, false);
 
-  /** What happens to one connection also happens to the other. */
+  /** Whatever happens at one end also happens at the other. */
   function join(from: Socket, other: Socket, up: boolean) {
-    from.on("error", ({ code }: NodeJS.ErrnoException) => {
-      draw(code === "ECONNRESET" ? "RST" : `${code}`, up);
-      other.resetAndDestroy();
+    upstream.on("connect", () => from.on("data", pass));
+    from.on("end", async () => {
+      draw(client, "FIN", up, undefined, left === 0 ? "…" : "");
+      if (left === 0) await sleep(15_000);
+      other.end();
     });
-    from.on("close", () => draw(left === 0 && reset ? "RST" : "close", up));
-    // What fails there also comes as "error", and is drawn.
-    upstream.on("connect", () => pass(from, other, up).catch(() => {}));
-  }
+    from.on("error", ({ code }: NodeJS.ErrnoException) => {
+      draw(client, `${code}`, up);
+      sendReset(other);
+    });
 
-  /** Passes data on, up to the server or down to the client, and its end. */
-  async function pass(from: Socket, other: Socket, up: boolean) {
-    // Without the option, break would close the connection.
-    for await (let data of from.iterator({ destroyOnReturn: false })) {
+    async function pass(data: Buffer) {
+      from.pause(); // until all is written: a slow reader slows the writer
       while (data.length > 0 && left > 0 && other.writable) {
-        const piece = data.subarray(0, Math.min(most, left));
+        const piece = data.subarray(0, Math.min(chunk || data.length, left));
         data = data.subarray(piece.length);
         left -= piece.length;
-        draw("data", up, piece);
-        // Until this is written, nothing more is read.
+        const isLast = left === 0;
+        draw(client, "data", up, piece);
         await new Promise((written) => other.write(piece, written));
-        if (faulty && delay) await sleep(delay);
+        if (delay) await sleep(delay);
+        if (isLast) draw(client, reset ? "RST" : "hang", up, undefined, "✗");
+        if (isLast && reset) [from, other].forEach(sendReset);
       }
-      if (left === 0) break;
+      from.resume();
     }
-    if (left > 0) {
-      draw("FIN", up);
-      other.end();
-    } else if (reset) {
-      from.resetAndDestroy();
-      other.resetAndDestroy();
-    } else draw("hang", up);
-  }
-
-  /** Draws what happens, and the beginning of the data. */
-  function draw(kind: string, up: boolean, data = Buffer.alloc(0)) {
-    if (process.stdout.writableLength > 10e6) return; // 10 MB that nobody reads
-    const time = performance.now() / 1000;
-    const line = { time, client, up, kind, data: data.toString("hex") };
-    if (json) return console.log(JSON.stringify(line));
-
-    let arrow = `── ${kind} `.padEnd(19, "─") + "▶";
-    if (!up) arrow = "◀" + ` ${kind} ──`.padStart(19, "─");
-    if (kind === "close" || kind === "hang")
-      arrow = up ? kind.padEnd(20) : kind.padStart(20);
-    // 80 columns have room for 16 bytes of data.
-    let text = data.toString("utf8", 0, 16).replace(unsafe, "·");
-    if (data.length > 16) text += "…";
-    let way = `client ${client} ${arrow} server`;
-    if (data.length) way += `  ${data.length} bytes ${JSON.stringify(text)}`;
-    console.log(time.toFixed(3).padStart(8), "s ", way);
   }
 });
 
-function wrong(option: string, takes: string) {
-  console.error(`--${option} takes ${takes}`);
+/** Resets a connection; Node cannot do that while it is sending the FIN. */
+function sendReset(socket: Socket) {
+  const isEnding = socket.writableEnded && !socket.writableFinished;
+  if (isEnding) socket.on("finish", () => socket.resetAndDestroy());
+  else socket.resetAndDestroy();
+}
+
+// Control characters could redraw or reverse a terminal's text.
+const controls = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
+let begin: number | undefined;
+
+/** Draws what happens, and as much of the data as 80 columns hold. */
+function draw(who: number, what: string, up: boolean, data?: Buffer, end = "") {
+  begin ??= performance.now();
+  const time = ((performance.now() - begin) / 1000).toFixed(3).padStart(8);
+  let arrow = `── ${what} `.padEnd(19, "─") + (end || "▶");
+  if (!up) arrow = (end || "◀") + ` ${what} ──`.padStart(19, "─");
+  let line = `${time} s  client ${who} ${arrow} server`;
+  if (data) line += `  ${data.length} bytes `;
+  const text = `${data?.subarray(0, 78 - line.length)}`;
+  if (data) line += `"${text.replaceAll(controls, "·")}"`;
+  console.log(line);
+}
+
+function refuse(problem: string) {
+  console.error(`${problem}: see --help`);
   process.exit(2);
 }

@@ -1,62 +1,58 @@
 /**
- * UDP relay: stands between clients and a server, draws each datagram, and loses
- * some on request.
+ * Relay over UDP: passes datagrams between clients and a server, draws each
+ * one, and loses, doubles or delays some on request.
  *
- * No connection tells which client a reply is for. So the relay has one socket
- * for each client, and what arrives there is for that client. Nobody says
- * goodbye either: a client is forgotten when nothing passes for 60 seconds. There
- * is room for 1000. A relay sends each client's datagrams from a port of its own,
- * so two relays that send to each other would find new clients for ever: the
- * 1000 end that.
+ * A datagram may get lost, come twice or be overtaken. On one machine that
+ * hardly ever happens; here you see what your program does then. No connection
+ * says which client a reply is for, so the relay has one more socket for each
+ * client, and what comes in there is for that client. It may come from any port
+ * of the server's address, and the client's next datagrams go to that port
+ * (TFTP works like this). Nobody says goodbye either: a client is forgotten
+ * when nothing has passed for a minute. There is room for 1000 clients, so two
+ * relays that send to each other come to rest.
  *
- * --to is the server; a name stands for its IPv4 address. The relay numbers the
- * datagrams of both directions. --drop 1,3 loses the first and the third,
- * --duplicate 2 sends the second twice, --delay 4:300 holds the fourth for 300
- * milliseconds. --loss 0.3 loses 30%: the same ones in every run, and others with
- * another --seed. In the picture, a lost datagram ends at a ✗; a held one waits at
- * a …, and is drawn once more when it goes on. --json prints each event as a line
- * of JSON, with all the data as hexadecimal digits; "up" is to the server.
+ * --to is the server; a name means its IPv4 address. The datagrams of both
+ * directions are numbered: --drop 1 loses the first, --duplicate 2 passes the
+ * second twice, --delay 4:300 passes the fourth 300 milliseconds late, --loss
+ * 30 loses 30 of 100, the same ones in every run. In the data that is shown, ·
+ * is a control character, such as a line feed.
  *
  *     $ tsx udp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
- *     $ tsx udp/relay.ts --to 127.0.0.1:12000 --loss 0.3
+ *     $ tsx udp/relay.ts --to 127.0.0.1:12000 --drop 3
  *     The relay to 127.0.0.1:12000 is ready on 127.0.0.1:12001
- *        1.782 s  client 1 ── #1 ─────────────▶ server  5 bytes "hello"
- *        1.783 s  client 1 ◀───────────── #2 ── server  5 bytes "HELLO"
- *        1.785 s  client 2 ── #3 ───✗           server  5 bytes "again"
+ *        0.000 s  client 1 ── #1 ─────────────▶ server  5 bytes "hello"
+ *        0.001 s  client 1 ◀───────────── #2 ── server  5 bytes "HELLO"
+ *        0.004 s  client 2 ── #3 ─────────────✗ server  5 bytes "again"
  *     $ printf 'hello\nagain' | tsx udp/client.ts --port 12001
  *     HELLO
- *     no reply from 127.0.0.1:12001 in time: try again
+ *     127.0.0.1:12001: no reply in time: try again
  */
-import { createSocket, type RemoteInfo } from "node:dgram";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { isIPv6 } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { config } from "../shared/config.ts";
 
-const faults = { drop: "", duplicate: "", delay: "", loss: "0", seed: 0 };
-const { host, port, to, json, drop, duplicate, delay, loss, seed } = config(
-  "relay",
-  { to: "127.0.0.1:12000", json: false, ...faults },
-);
-// HOST:PORT, without the brackets of [::1]:12000. Without a port, it is NaN,
-// and no comparison with NaN is true.
-const [, toHost = "", toPort] = /^\[?(.+?)\]?:([1-9]\d*)$/.exec(to) ?? [];
-if (!(Number(toPort) < 65536)) wrong("to", "targets such as localhost:12000");
-// An option that is not given is the number 0, which no datagram has.
-const dropped = new Set(drop.split(",").map(Number));
-const doubled = new Set(duplicate.split(",").map(Number));
-if (dropped.has(NaN)) wrong("drop", "numbers of datagrams, such as 1,3");
-if (doubled.has(NaN)) wrong("duplicate", "numbers of datagrams, such as 1,3");
-if (!/^(\d+:\d{1,9},?)*$/.test(delay)) wrong("delay", "pairs such as 4:300");
-const pairs = delay.split(",").map((pair) => pair.split(":"));
-const delays: Record<number, string> = Object.fromEntries(pairs);
-if (!(Number(loss) <= 1)) wrong("loss", "a part of 1, such as 0.3"); // NaN too
+const faults = { drop: 0, duplicate: 0, delay: "0:0", loss: 0 };
+const own = { to: "127.0.0.1:12000", ...faults };
+const { host, port, to, drop, duplicate, delay, loss } = config("relay", own);
 
-const heads: Record<string, string> = { lost: "✗", held: "…" };
-// Control characters, and those that turn text around, would redraw a terminal.
-// U+FFFD stands for bytes that are no text.
-const unsafe = /(?![\t\r\n])\p{Cc}|[\ufffd\u2028-\u202e\u2066-\u2069]/gu;
+const [, toHost = "", toPort] = /^\[?(.+?)\]?:([1-9]\d*)$/.exec(to) ?? [];
+// Without a port it is NaN, and no comparison with NaN is true.
+if (!(Number(toPort) < 65536)) refuse("--to takes HOST:PORT");
+if (!/^\d+:\d{1,4}$/.test(delay))
+  refuse("--delay takes a pair such as 4:300, at most 4:9999");
+if (loss > 100) refuse("--loss takes 0 to 100");
+const [held, milliseconds] = delay.split(":").map(Number);
+
+// connect() looks the name up; replies come from the address that it finds.
+const type = isIPv6(toHost) ? "udp6" : "udp4";
+const probe = createSocket(type);
+probe.connect(Number(toPort), toHost);
+await once(probe, "connect");
+const target = probe.remoteAddress();
+probe.close();
 
 const server = createSocket(isIPv6(host) ? "udp6" : "udp4");
 server.bind(port, host);
@@ -64,85 +60,69 @@ server.bind(port, host);
 server.on("listening", () => {
   const { address, port } = server.address();
   console.log(`The relay to ${to} is ready on ${address}:${port}`);
-  // bind() has succeeded, so an error concerns one client, and others go on.
-  server.on("error", tell);
+  server.on("error", (error) => console.error("a client:", error.message));
 });
 
-const clients = new Map<string, (data: Buffer, up: boolean) => Promise<void>>();
+/** For each client, what passes its datagrams on. */
+const clients = new Map<string, (data: Buffer) => void>();
 let joined = 0;
 let datagrams = 0;
 
-server.on("message", (message, from) => {
-  const key = `${from.address}:${from.port}`;
-  if (!clients.has(key)) join(key, from);
-  clients.get(key)?.(message, true).catch(tell);
-});
+server.on("message", (data, { address, port }) => {
+  if (port === 0) return; // forged: no reply can go there
+  const key = `${address}:${port}`;
+  const known = clients.get(key);
+  if (known) return known(data);
 
-/** Makes a socket for a client, and the function that passes its datagrams on. */
-function join(key: string, from: RemoteInfo) {
   if (clients.size === 1000) return console.error(`no room for ${key}`);
-  const client = ++joined;
-  const upstream = createSocket(isIPv6(toHost) ? "udp6" : "udp4");
-  upstream.connect(Number(toPort), toHost); // so only the target is heard
-  const connected = once(upstream, "connect");
-  // If the target's name is unknown, forget the client: its next datagram makes
-  // a new one, which looks the name up again.
-  connected.then(() => upstream.on("error", tell), forget);
-  upstream.on("message", (reply) => pass(reply, false).catch(tell));
-  const silence = setTimeout(forget, 60_000);
-  clients.set(key, pass);
+  joined++;
+  const client = joined;
+  const upstream = createSocket(type);
+  let serverPort = target.port;
+  clients.set(key, (data) => pass(data, true));
+  upstream.on("message", (reply, from) => {
+    if (from.address !== target.address || from.port === 0) return;
+    serverPort = from.port;
+    pass(reply, false);
+  });
+  upstream.on("error", (error) => console.error("a client:", error.message));
+  upstream.on("close", () => clients.delete(key));
+  const silence = setTimeout(() => upstream.close(), 60_000);
+  pass(data, true);
 
-  /** Passes a datagram on: up to the server, or down to the client. */
   async function pass(data: Buffer, up: boolean) {
-    const number = ++datagrams;
-    // The last digits of a sine seem random, but are the same in every run.
-    const chance = Math.abs(Math.sin(seed * 1000 + number) * 1e6) % 1;
-    const lost = dropped.has(number) || chance < Number(loss);
     silence.refresh();
-    await connected;
-
-    if (lost) return draw("lost", number, up, data);
-    const wait = Number(delays[number] ?? 0);
-    if (wait) draw("held", number, up, data);
-    if (wait) await sleep(wait);
-    for (let left = doubled.has(number) ? 2 : 1; left > 0; left--) {
-      draw("passed", number, up, data);
-      if (up) upstream.send(data, tell);
-      else server.send(data, from.port, from.address, tell);
+    datagrams++;
+    const number = datagrams;
+    // The last digits of a sine look random, and are the same in every run.
+    const chance = Math.abs(Math.sin(number) * 1e6) % 100;
+    const isLost = number === drop || chance < loss;
+    if (isLost) return draw(client, number, up, data, "✗");
+    if (number === held) await sleep(milliseconds);
+    for (let copies = number === duplicate ? 2 : 1; copies > 0; copies--) {
+      draw(client, number, up, data);
+      if (up) upstream.send(data, serverPort, target.address);
+      else server.send(data, port, address);
     }
   }
+});
 
-  /** Draws what happens to a datagram: it is passed, lost or held. */
-  function draw(kind: string, number: number, up: boolean, data: Buffer) {
-    if (process.stdout.writableLength > 10e6) return; // 10 MB that nobody reads
-    const time = performance.now() / 1000;
-    const line = { time, client, up, number, kind, data: data.toString("hex") };
-    if (json) return console.log(JSON.stringify(line));
+// Control characters could redraw or reverse a terminal's text.
+const controls = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
+let begin: number | undefined;
 
-    // Every arrow is 20 wide. What is lost or held stops half-way.
-    const size = kind === "passed" ? 19 : 9;
-    const head = heads[kind] ?? (up ? "▶" : "◀");
-    let arrow = (`── #${number} `.padEnd(size, "─") + head).padEnd(20);
-    if (!up) arrow = (head + ` #${number} ──`.padStart(size, "─")).padStart(20);
-    // 80 columns have room for 16 bytes of data.
-    let text = data.toString("utf8", 0, 16).replace(unsafe, "·");
-    if (data.length > 16) text += "…";
-    const way = `client ${client} ${arrow} server  ${data.length} bytes`;
-    console.log(time.toFixed(3).padStart(8), "s ", way, JSON.stringify(text));
-  }
-
-  function forget() {
-    clients.delete(key);
-    clearTimeout(silence);
-    upstream.close();
-  }
+/** Draws a datagram, and as much of its data as 80 columns hold. */
+function draw(who: number, id: number, up: boolean, data: Buffer, end = "") {
+  begin ??= performance.now();
+  const time = ((performance.now() - begin) / 1000).toFixed(3).padStart(8);
+  let arrow = `── #${id} `.padEnd(19, "─") + (end || "▶");
+  if (!up) arrow = (end || "◀") + ` #${id} ──`.padStart(19, "─");
+  const line = `${time} s  client ${who} ${arrow} server  ${data.length} bytes `;
+  const text = `${data.subarray(0, 78 - line.length)}`;
+  console.log(`${line}"${text.replaceAll(controls, "·")}"`);
 }
 
-function tell(error: Error | null) {
-  if (error) console.error(`between a client and ${to}: ${error.message}`);
-}
-
-function wrong(option: string, takes: string) {
-  console.error(`--${option} takes ${takes}`);
+function refuse(problem: string) {
+  console.error(`${problem}: see --help`);
   process.exit(2);
 }
