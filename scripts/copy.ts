@@ -12,10 +12,6 @@ import { fs, minimist, path } from "zx";
 import { ports } from "../shared/config.ts";
 import { named, programOf, root } from "./programs.ts";
 
-process.on("uncaughtException", ({ message }) => {
-  console.error(message);
-  process.exit(1);
-});
 const kinds = { boolean: ["js", "force"], string: ["_"] };
 const { _: words, js, force } = minimist(process.argv.slice(2), kinds);
 const to = path.resolve(process.env.INIT_CWD ?? ".", words.pop() ?? "");
@@ -28,10 +24,9 @@ if (isFile && !to.endsWith(ending)) throw new Error(`There, use ${ending}.`);
 const files = [...new Set(words.flatMap(named))];
 const names = files.map((file) => path.basename(file, ".ts") + ending);
 const copies = isFile ? [to] : names.map((name) => path.join(folder, name));
+const programs = [...new Set(files.map(programOf))].join(", ");
 if (new Set(copies).size < files.length)
-  throw new Error(
-    `Choose one: ${[...new Set(files.map(programOf))].join(", ")}.`,
-  );
+  throw new Error(`Choose one: ${programs}.`);
 const present = copies.find((copy) => fs.existsSync(copy) && !force);
 if (present) throw new Error(`${present} exists: -- --force overwrites it.`);
 for (const [i, copy] of copies.entries()) {

@@ -71,7 +71,7 @@ async function play(file: string, steps: Step[]): Promise<boolean> {
     }
   }
   await Promise.all(members);
-  await until(() => steps.every(isAsWritten)); // a server's last line may be late
+  await until(() => steps.every(isAsWritten), 3000); // of a server, a line may be late
   killAll();
   const different = steps.filter((step) => !isAsWritten(step));
   for (const { command, written } of different)
@@ -137,7 +137,8 @@ function isAsWritten({ written, printed }: Step): boolean {
   return RegExp(`^${pattern}$`).test(printed);
 }
 
-/** Waits until something is true, for at most ten seconds. */
-async function until(isTrue: () => unknown) {
-  for (let tries = 0; tries < 1000 && !isTrue(); tries++) await sleep(10);
+/** Waits until something is true, for at most `limit` milliseconds. */
+async function until(isTrue: () => unknown, limit = 30_000) {
+  const begin = performance.now();
+  while (!isTrue() && performance.now() - begin < limit) await sleep(10);
 }

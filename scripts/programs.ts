@@ -2,6 +2,12 @@
 import { fileURLToPath } from "node:url";
 import { glob } from "zx";
 
+// An error of the user or the system is one line; a bug keeps its stack.
+process.on("uncaughtException", (error) => {
+  console.error(error.constructor === Error ? error.message : error);
+  process.exit(1);
+});
+
 /** The project's folder. */
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -18,7 +24,9 @@ export function programOf(file: string): string {
 /**
  * The examples that a name means: a file (udp/echo-server.ts, with or without the
  * ending), a program (udp/echo), both of its transports (echo), a folder (udp), or
- * all. A name that means none ends the script and prints those that do.
+ * all.
+ *
+ * @throws an error that lists the names, if this is none of them
  */
 export function named(name: string): string[] {
   const wanted = name.replaceAll("\\", "/").replace(/\/$/, "");
@@ -29,6 +37,5 @@ export function named(name: string): string[] {
   });
   if (found.length > 0) return found;
   const programs = [...new Set(files.map(programOf))].join(", ");
-  console.error(`There is no ${name}. There are: ${programs}, all`);
-  return process.exit(1);
+  throw new Error(`There is no ${name}. There are: ${programs}, all`);
 }

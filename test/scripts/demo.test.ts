@@ -1,0 +1,99 @@
+import { randomUUID } from "node:crypto";
+import {
+  cpSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { needs, node, run, start, temporaryFolder } from "../helper.ts";
+
+/** Waits until no process has a text in its environment (Linux). */
+async function gone(text: string) {
+  const isThere = (pid: string) => {
+    try {
+      return readFileSync(`/proc/${pid}/environ`, "utf8").includes(text);
+    } catch {
+      return false; // it has ended meanwhile
+    }
+  };
+  while (
+    readdirSync("/proc").some((name) => /^\d+$/.test(name) && isThere(name))
+  )
+    await sleep(20);
+}
+
+for (const folder of ["udp", "tcp"])
+  test(`every transcript in ${folder}/ prints what is written`, async () => {
+    const { stdout, status } = await run(`scripts/demo.ts ${folder}`);
+    assert.is(status, 0, stdout);
+    assert.match(stdout, /^(\d+) of \1 printed what is written\n$/m);
+    assert.not.match(stdout, /\x1b/);
+  });
+
+test("a transcript that is not true is shown, and the exit status is 1", async () => {
+  const copy = temporaryFolder();
+  for (const name of ["scripts", "shared", "udp", "tcp", "package.json"])
+    cpSync(name, join(copy, name), { recursive: true });
+  symlinkSync(resolve("node_modules"), join(copy, "node_modules"));
+  const file = join(copy, "udp/walkthrough.ts");
+  const text = readFileSync(file, "utf8");
+  writeFileSync(
+    file,
+    text.replace(
+      '"reply message"\n *     client: close',
+      '"other"\n *     client: close',
+    ),
+  );
+  const { stdout, status } = await run(
+    `sh -c "cd ${copy} && exec npx tsx scripts/demo.ts udp/walkthrough"`,
+  );
+  assert.match(stdout, /^tsx udp\/walkthrough.ts should print:$/m);
+  assert.match(stdout, /^client: recvfrom \S+ "other"$/m);
+  assert.match(stdout, /^0 of 1 printed what is written$/m);
+  assert.is(status, 1);
+});
+
+test("an unknown name is answered with those that there are", async () => {
+  const { stderr, status } = await run("scripts/demo.ts foo");
+  assert.match(stderr, /^There is no foo. There are: udp\/chat, .*, all\n$/);
+  assert.is(status, 1);
+});
+
+for (const [what, signal, status] of [
+  ["Ctrl-C", "SIGINT", 130],
+  ["Ctrl-\\", "SIGQUIT", 131],
+  ["SIGTERM", "SIGTERM", 143],
+] as const)
+  needs("linux")(`${what} leaves no process of the demo`, async () => {
+    const mark = randomUUID();
+    const demo = start(`env MARK=${mark} ${node} scripts/demo.ts udp/relay`);
+    await demo.line(/relay to .* is ready/);
+    assert.is((await demo.stop(signal)).status, status);
+    await gone(mark);
+  });
+
+needs("linux")("the demo ends with `| head`", async () => {
+  const mark = randomUUID();
+  const { stdout } = await run(
+    `env MARK=${mark} ${node} scripts/demo.ts | head -5`,
+  );
+  assert.is(stdout.split("\n").length, 6);
+  await gone(mark);
+});
+
+test("where bash is missing, the demo says so", async () => {
+  const path = temporaryFolder();
+  symlinkSync(process.execPath, join(path, "node"));
+  const { stderr, status } = await run(
+    `env PATH=${path} ${node} scripts/demo.ts`,
+  );
+  assert.match(stderr, /^This script needs bash: .*\n$/);
+  assert.is(status, 1);
+});
+
+test.run();
