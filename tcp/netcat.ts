@@ -23,7 +23,7 @@ import { config } from "../shared/config.ts";
 const netcat = config("any", { listen: false, words: [] as string[] });
 const [host = netcat.host, text = netcat.port, ...more] = netcat.words;
 const port = Number(text);
-Object.assign(netcat, { host, port }); // config() names them in an error
+Object.assign(netcat, { host, port }); // an error names them
 if (more.length || (port === 0 && !netcat.listen)) {
   console.error("give it HOST PORT, or --listen: see --help");
   process.exit(2);

@@ -39,13 +39,13 @@ const { host, port, to, chunk, delay, reset, hang } = config("relay", own);
 
 const [, toHost = "", toPort] = /^\[?(.+?)\]?:([1-9]\d*)$/.exec(to) ?? [];
 // A FIN ends one direction only, and a small piece leaves at once.
-const options = { allowHalfOpen: true, noDelay: true };
-const target = { ...options, host: toHost, port: Number(toPort) };
+const sockets = { allowHalfOpen: true, noDelay: true };
+const target = { ...sockets, host: toHost, port: Number(toPort) };
 // Without a port it is NaN, and no comparison with NaN is true.
 if (!(target.port < 65536)) refuse("--to takes HOST:PORT, such as [::1]:12000");
 if (reset && hang) refuse("--reset and --hang exclude each other");
 
-const server = createServer(options);
+const server = createServer(sockets);
 server.maxConnections = 1000;
 server.listen(port, host);
 

@@ -26,7 +26,7 @@ const own = { listen: false, wait: 2, words: [] as string[] };
 const netcat = config("any", own);
 const [host = netcat.host, text = netcat.port, ...more] = netcat.words;
 const port = Number(text);
-Object.assign(netcat, { host, port }); // config() names them in an error
+Object.assign(netcat, { host, port }); // an error names them
 if (more.length || (port === 0 && !netcat.listen)) {
   console.error("give it HOST PORT, or --listen: see --help");
   process.exit(2);
