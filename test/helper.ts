@@ -132,10 +132,10 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** A UDP socket on 127.0.0.1, connected to a port, or on its own port `from`. */
-export async function udp(port = 0, from = 0): Promise<UdpSocket> {
+/** A UDP socket, connected to a port of 127.0.0.1 if one is given. */
+export async function udp(port = 0, from = 0, host = "127.0.0.1") {
   const socket = createSocket("udp4").unref();
-  socket.bind(from, "127.0.0.1");
+  socket.bind(from, host);
   await once(socket, "listening");
   if (port) socket.connect(port, "127.0.0.1");
   if (port) await once(socket, "connect");
