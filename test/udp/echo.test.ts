@@ -2,15 +2,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  needs,
-  run,
-  sendFromPort0,
-  serve,
-  terminal,
-  udp,
-  udpFrom,
-} from "../helper.ts";
+import { needs, run, sendFromPort0, serve, terminal, udp } from "../helper.ts";
 
 const server = await serve("udp/echo-server.ts");
 const client = `udp/echo-client.ts --port ${server.port}`;
