@@ -1,11 +1,14 @@
 /**
  * Chat server over TCP: passes what each member says to all others.
  *
- * A chat has messages and TCP has none, so a rule must say where a message ends:
- * here, at a line feed. A member's first line is the name. After that, `/who`
- * tells who is there and `/quit` leaves. So `nc 127.0.0.1 12003` is a client too.
- * A member who stops reading must not hold up the others or fill the memory:
- * whoever leaves 1 MB unread is dropped.
+ * It speaks Budget Chat, a published protocol (protohackers.com, problem 3), so
+ * clients and servers of other people work with these. A message is a line. The
+ * first line of a client is its name, 1 to 20 letters or digits; before that
+ * nobody hears of it. TCP brings bytes in chunks of any size, so the server keeps
+ * the beginning of a line until its end arrives, but never more than a line may
+ * have. It writes to many clients at once and cannot wait for the slowest: a
+ * member that leaves 1 MB unread is dropped, or the unread messages would fill
+ * the memory. `nc 127.0.0.1 12003` is a client too.
  *
  *     $ tsx tcp/chat-server.ts
  *     The chat server is ready on 127.0.0.1:12003
@@ -15,87 +18,68 @@ import { config } from "../shared/config.ts";
 
 const { host, port } = config("chat");
 
-const options = { allowHalfOpen: true, keepAlive: true, noDelay: true };
-const server = createServer(options);
+const server = createServer();
+server.maxConnections = 200;
 server.listen(port, host);
 
 server.on("listening", () => {
   const { address, port } = server.address() as AddressInfo;
   console.log(`The chat server is ready on ${address}:${port}`);
 });
+server.on("drop", () => console.error("a client: refused, 200 are connected"));
 
-// Control characters, but for the tab, and those that turn text around: taken
-// out, or a message could redraw the terminal of who reads it.
-const steering = /(?!\t)[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
-const nameRule = /^[\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}_.-]{0,19}$/u;
-const members = new Map<Socket, string>(); // the name of each connection
+// Could redraw or reverse a terminal's text, or begin a new line.
+const controls = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
+const members = new Map<string, Socket>(); // by name
 
-server.on("connection", (connection) => {
-  let rest = ""; // a line whose end has not come yet
-  connection.setEncoding("utf8");
-  connection.on("data", (chunk) => {
-    const lines = `${rest}${chunk}`.split("\n");
-    rest = lines.pop()!.slice(0, 1001); // more is too long anyway
-    for (const line of lines) hear(line, connection);
+server.on("connection", (client) => {
+  let name = ""; // none yet: this client has not joined
+  let rest = ""; // a line whose end has not arrived
+  send("Welcome! What is your name?", client);
+
+  client.setEncoding("utf8"); // joins the bytes of a character
+  client.on("data", (chunk) => {
+    const lines = `${rest}${chunk}`.split(/\r?\n/);
+    rest = lines.pop()!.slice(0, 1001); // enough to see that it is too long
+    for (const line of lines) {
+      if (!client.writable) return; // refused or dropped a line ago
+      if (name) say(line);
+      else join(line);
+    }
   });
-  connection.on("end", () => {
-    if (rest) hear(rest, connection); // the last line may lack its line feed
-    leave(connection);
+  client.on("error", (error) => console.error("a client:", error.message));
+  client.on("close", () => {
+    members.delete(name);
+    if (name) tell(`* ${name} has left the room`);
   });
-  connection.on("error", (error) => console.error("a member:", error.message));
-  connection.on("close", () => leave(connection));
-});
 
-function hear(line: string, client: Socket) {
-  if (!client.writable) return; // it is leaving
-  const name = members.get(client);
-  const text = line.replaceAll(steering, "");
-  if (!name) join(text, client);
-  else if (text.length > 1000)
-    send("! a line has at most 1000 characters", client);
-  else if (text === "/quit") leave(client);
-  else if (text === "/who") send(here(), client);
-  else if (text.startsWith("/"))
-    send("! the commands are /who and /quit", client);
-  else if (text) tell(`${name}: ${text}`, client);
-}
-
-function join(wish: string, client: Socket) {
-  // One way to write "é", and nothing that cannot be seen.
-  const name = wish.normalize().replaceAll(/\p{DI}/gu, "");
-  const names = [...members.values()];
-  if (!nameRule.test(name))
-    client.end("! a name has 1 to 20 letters or digits; _ . - may follow\n");
-  else if (names.includes(name))
-    client.end("! that name is taken: choose another one\n");
-  else {
-    members.set(client, name);
-    tell(`* ${name} joined`);
-    send(here(), client);
+  function join(line: string) {
+    if (!/^[A-Za-z\d]{1,20}$/.test(line))
+      return client.end("! A name has 1 to 20 letters or digits\n");
+    if (members.has(line))
+      return client.end("! The name is taken: choose another one\n");
+    name = line;
+    const others = [...members.keys()].join(", ");
+    send(`* The room contains: ${others || "nobody else"}`, client);
+    members.set(name, client);
+    tell(`* ${name} has entered the room`);
   }
-}
 
-function leave(client: Socket) {
-  client.end();
-  const name = members.get(client);
-  if (members.delete(client)) tell(`* ${name} left`);
-}
+  function say(line: string) {
+    if (line.length > 1000)
+      return send("! A message has at most 1000 characters", client);
+    tell(`[${name}] ${line.replaceAll(controls, "")}`);
+  }
 
-/** Tells all members, but for the one who said it. */
-function tell(text: string, speaker?: Socket) {
-  // Lines that nobody reads, as under `| less`, would pile up in memory.
-  if (process.stdout.writableLength < 1e6) console.log(text);
-  for (const member of members.keys())
-    if (member !== speaker) send(text, member);
-}
+  /** Sends a line to all members but this one. */
+  function tell(line: string) {
+    for (const member of members.values())
+      if (member !== client) send(line, member);
+  }
+});
 
 function send(line: string, client: Socket) {
   client.write(`${line}\n`);
   if (client.writableLength > 1e6)
-    client.destroy(new Error("left 1 MB unread")); // then comes "error", "close"
-}
-
-/** Who is there. */
-function here() {
-  return `* here: ${[...members.values()].join(", ")}`;
+    client.destroy(new Error("left 1 MB unread"));
 }

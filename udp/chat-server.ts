@@ -1,15 +1,14 @@
 /**
  * Chat server over UDP: passes what each member says to all others.
  *
- * A datagram is a message, so nothing must be taken apart. But nobody connects
- * or hangs up. A client says `/join ada`, the server replies with a word,
- * `? x7Qz`, and the client says `/join ada x7Qz`: so its address is real, because
- * a reply reached it. Without that, a forged datagram could send the whole chat
- * to a stranger. A member has left after `/quit`, answered with `bye`, or after
- * 15 s of silence. So a client repeats its `/join`, which is answered with `here`.
- * If a router gives the client another port, it needs a new word: it says
- * `/join ada k3Pw x7Qz` with the old one behind, and keeps its name. `/who` tells
- * who is there. A lost message stays lost. `nc -u` is a client too.
+ * It uses the words of tcp/chat-server.ts, and each datagram is a message. What a
+ * connection did there has to be done by hand here. The address of a sender may be
+ * forged, and a chat is much to send to a victim. So whoever is not in the room
+ * gets one short line with a token, a secret for that address, and joins with its
+ * name and the token: that proves that the line reached it. A member is known by
+ * its address. It leaves with the byte 4, or by 15 seconds of silence, as nothing
+ * else shows that a client is gone. If its router gives it another port, it is a
+ * new client. `nc -u 127.0.0.1 12003` is a client too.
  *
  *     $ tsx udp/chat-server.ts
  *     The chat server is ready on 127.0.0.1:12003
@@ -27,100 +26,81 @@ server.bind(port, host);
 server.on("listening", () => {
   const { address, port } = server.address();
   console.log(`The chat server is ready on ${address}:${port}`);
-  // bind() has succeeded, so an error concerns one client, and others go on.
+  // From now on an error means one lost datagram, and the server goes on.
   server.on("error", (error) => console.error("a client:", error.message));
 });
 
 interface Member {
   name: string;
   client: RemoteInfo;
-  word: string;
   silence: NodeJS.Timeout;
 }
-// Control characters, but for the tab, and those that turn text around: taken
-// out, or a message could redraw the terminal of who reads it.
-const steering = /(?!\t)[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
-const nameRule = /^[\p{L}\p{Nd}][\p{L}\p{M}\p{Nd}_.-]{0,19}$/u;
-const members = new Map<string, Member>(); // by their names
-let secret = randomBytes(16);
+const members = new Map<string, Member>(); // by address and port
+const secret = randomBytes(16);
+// Could redraw or reverse a terminal's text, or begin a new line.
+const controls = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
 
 server.on("message", (datagram, client) => {
   if (client.port < 1024) return; // a service, not a client
-  const text = `${datagram}`.replaceAll(steering, "");
-  const from = addressOf(client);
-  const all = [...members.values()];
-  const member = all.find(({ client }) => addressOf(client) === from);
-  member?.silence.refresh();
-  if (text === "/quit") {
-    if (member) leave(member);
-    send("bye", client);
-  } else if (!member) join(text, client);
-  else if (text.length > 1000)
-    send("! a message has at most 1000 characters", client);
-  else if (text === "/who") send(here(), client);
-  else if (text.startsWith("/join ")) send("here", client);
-  else if (text.startsWith("/"))
-    send("! the commands are /who and /quit", client);
-  else if (text) tell(`${member.name}: ${text}`, member);
+  const text = datagram.toString().replaceAll(controls, "");
+  const address = `${client.address} ${client.port}`;
+  // Nothing needs to be remembered about strangers: a hash gives the same token
+  // again, and only we can compute it.
+  const hash = createHmac("sha256", secret).update(address);
+  const token = hash.digest("base64url").slice(0, 8);
+  const hasToken = text.endsWith(` ${token}`);
+  const member = members.get(address);
+  // Each of our lines begins with one of these. If one comes back, from an echo
+  // server perhaps, an answer would go around for ever.
+  if (!member && /^[*[!?]/.test(text)) return;
+  if (member) {
+    member.silence.refresh();
+    if (datagram.toString() === "\x04") leave(address);
+    else if (hasToken)
+      sendRoom(member); // it only says that it is there
+    else if (text.length > 1000)
+      send("! A message has at most 1000 characters", client);
+    else tell(`[${member.name}] ${text}`, member);
+  } else if (hasToken) join(text.slice(0, -token.length - 1), address, client);
+  else send(`? Not in the room. To join, send: NAME ${token}`, client);
 });
 
-function join(text: string, client: RemoteInfo) {
-  // One way to write "é", and nothing that cannot be seen.
-  const said = text.normalize().replaceAll(/\p{DI}/gu, "");
-  if (!said.startsWith("/join ")) return;
-  // The word is a hash of the address with our secret: nobody can guess it, and
-  // we need not remember what we told to strangers.
-  const hash = createHmac("sha256", secret).update(addressOf(client));
-  const word = hash.digest("base64").slice(0, 4);
-  // The name is before our word, and what the client was told before is behind.
-  const [name = "", before] = said.slice("/join ".length).split(` ${word}`);
-  const holder = members.get(name);
-  if (before === undefined) send(`? ${word}`, client);
-  else if (!nameRule.test(name))
-    send("! a name has 1 to 20 letters or digits; _ . - may follow", client);
-  else if (holder && before === ` ${holder.word}`) {
-    holder.client = client; // its port has changed
-    holder.word = word;
-    send("here", client);
-  } else if (holder) send("! that name is taken: choose another one", client);
-  else if (members.size === 200) send("! the chat is full", client);
-  else {
-    const silence = setTimeout(() => leave(member), 15_000);
-    const member = { name, client, word, silence };
-    members.set(name, member);
-    tell(`* ${name} joined`);
-    send(here(), client);
+function join(name: string, address: string, client: RemoteInfo) {
+  const names = [...members.values()].map((member) => member.name);
+  if (!/^[A-Za-z\d]{1,20}$/.test(name))
+    return send("! A name has 1 to 20 letters or digits", client);
+  if (names.includes(name))
+    return send("! The name is taken: choose another one", client);
+  if (members.size === 200) {
+    console.error("a client: refused, 200 are in the room");
+    return send("! The room is full: try again later", client);
   }
+  const silence = setTimeout(() => leave(address), 15_000);
+  const member = { name, client, silence };
+  members.set(address, member);
+  sendRoom(member);
+  tell(`* ${name} has entered the room`, member);
 }
 
-function leave({ name, silence }: Member) {
-  clearTimeout(silence);
-  members.delete(name);
-  secret = randomBytes(16); // a late copy of its /join has a wrong word now
-  tell(`* ${name} left`);
+function leave(address: string) {
+  const member = members.get(address)!;
+  clearTimeout(member.silence);
+  members.delete(address);
+  tell(`* ${member.name} has left the room`, member);
 }
 
-/** Tells all members, but for the one who said it. */
-function tell(text: string, speaker?: Member) {
-  // Lines that nobody reads, as under `| less`, would pile up in memory.
-  if (process.stdout.writableLength < 1e6) console.log(text);
+function sendRoom(newcomer: Member) {
+  const others = [...members.values()].filter((member) => member !== newcomer);
+  const names = others.map((member) => member.name).join(", ");
+  send(`* The room contains: ${names || "nobody else"}`, newcomer.client);
+}
+
+/** Sends a line to all members but the one that it is about. */
+function tell(line: string, about: Member) {
   for (const member of members.values())
-    if (member !== speaker) send(text, member.client);
+    if (member !== about) send(line, member.client);
 }
 
-function send(line: string, client: RemoteInfo, again = false) {
-  server.send(`${line}\n`, client.port, client.address, (error) => {
-    // Under Bun, this may say that another member is gone: nothing was sent.
-    if (error && !again) send(line, client, true);
-    else if (error) console.error(`nothing sent to a member: ${error.message}`);
-  });
-}
-
-/** Who is there. */
-function here() {
-  return `* here: ${[...members.keys()].join(", ")}`;
-}
-
-function addressOf({ address, port }: RemoteInfo) {
-  return `${address}:${port}`;
+function send(line: string, client: RemoteInfo) {
+  server.send(`${line}\n`, client.port, client.address);
 }
