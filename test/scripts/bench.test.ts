@@ -1,0 +1,49 @@
+import { chmodSync, symlinkSync, writeFileSync } from "node:fs";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { which } from "zx";
+import { needs, node, run, temporaryFolder } from "../helper.ts";
+
+const bench = `${node} scripts/bench.ts --rounds 1 --seconds 0.05`;
+
+// A PATH with Node and bash alone, and with what a test adds.
+const folder = temporaryFolder();
+symlinkSync(process.execPath, `${folder}/node`);
+symlinkSync(await which("bash"), `${folder}/bash`);
+
+/** The figures of each row, without the ratios below it. */
+function figuresOf(table: string) {
+  const rows = table.matchAll(/^(\S.*?) {2,}([\d.* ]+)$/gm);
+  return Array.from(rows, ([, title, figures = ""]) => {
+    return { title, figures: figures.split(/\*? +/).map(parseFloat) };
+  });
+}
+
+needs("python3", "ps")("measures each figure, also of Python", async () => {
+  const { status, stdout, stderr } = await run(bench);
+  assert.is(status, 0, stderr);
+  const rows = figuresOf(stdout);
+  assert.is(rows.length, 6, stdout);
+  for (const { figures } of rows) assert.ok(Math.max(...figures) > 0, stdout);
+  assert.is(stdout.match(/^  to Python's .* 1.00$/gm)?.length, 6, stdout);
+});
+
+test("leaves out what is not installed, and says so", async () => {
+  const { status, stdout, stderr } = await run(`env PATH=${folder} ${bench}`);
+  assert.is(status, 0, stderr);
+  assert.match(stderr, "python is not installed");
+  assert.match(stderr, "ps is not installed");
+  assert.is(figuresOf(stdout).length, 5, stdout);
+  assert.not.match(stdout, /Python|MB, /);
+});
+
+test("a wrong byte that comes back ends it with 1", async () => {
+  const program = `#!/bin/sh\nexec ${node} udp/server.ts --port 0\n`;
+  writeFileSync(`${folder}/bun`, program); // measured as Bun with an echo server
+  chmodSync(`${folder}/bun`, 0o755);
+  const { status, stderr } = await run(`env PATH=${folder} ${bench}`);
+  assert.match(stderr, /^bun failed:\na wrong byte came back$/m);
+  assert.is(status, 1);
+});
+
+test.run();
