@@ -25,8 +25,7 @@
  *     $ tsx udp/relay.ts --to 127.0.0.1:6969 --drop 3
  *     The relay to 127.0.0.1:6969 is ready on 127.0.0.1:12001
  *     ...
- *     $ tsx udp/file-client.ts LICENSE --port 12001 | head -1
- *     MIT No Attribution
+ *     $ tsx udp/file-client.ts LICENSE --port 12001 > /tmp/copy && cmp /tmp/copy LICENSE
  *     2 blocks, 3 acknowledgements
  */
 import { createSocket } from "node:dgram";
