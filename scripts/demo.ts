@@ -91,11 +91,13 @@ function portIn(text: string): string {
   return /\bready\b.*:(\d+)$/m.exec(text)?.[1] ?? "";
 }
 
-/** A command with any free port for a server, and with this port for a client. */
+/** A command with any free port for a server, and with this port for the others. */
 function withPort({ command, written }: Step, port: string): string {
+  // The second listener of udp/discover.ts shares the port of the first.
+  const isServer = portIn(written) && !(port && command.includes("--listen"));
   const address = /(:|127.0.0.1 |--port )\d{4,5}\b/g;
   const called = command.replaceAll(address, `$1${port}`);
-  if (portIn(written))
+  if (isServer)
     return called.replace(/ --port \d*/, "").replace(".ts", ".ts --port 0");
   if (called !== command || !port) return called;
   return called.replace(".ts", `.ts --port ${port}`);
