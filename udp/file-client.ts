@@ -26,7 +26,7 @@
  *     The relay to 127.0.0.1:6969 is ready on 127.0.0.1:12001
  *     ...
  *     $ tsx udp/file-client.ts LICENSE --port 12001 > /tmp/copy && cmp /tmp/copy LICENSE
- *     2 blocks, 3 acknowledgements
+ *     2 blocks, 2 acknowledgements
  */
 import { createSocket } from "node:dgram";
 import { lookup } from "node:dns/promises";
