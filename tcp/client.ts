@@ -1,5 +1,6 @@
 /**
- * Uppercase client over TCP: a connection for each sentence, prints the reply.
+ * Uppercase client over TCP: sends each line over a connection of its own, prints
+ * the reply.
  *
  * A stream of bytes has no sentences in it, so both sides must agree on where one
  * ends. Here the end of the stream is the end of the sentence: end() sends the
@@ -22,6 +23,7 @@ const { host, port } = config("uppercase");
 
 if (process.stdin.isTTY) console.error("Type sentences, then Ctrl-D:");
 for await (const sentence of createInterface({ input: process.stdin })) {
+  // After 10 seconds an error ends the connection, wherever it is.
   const client = connect({ host, port, signal: AbortSignal.timeout(10_000) });
   await once(client, "connect"); // the handshake is done: a server is there
   client.end(sentence);

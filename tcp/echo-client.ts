@@ -1,10 +1,10 @@
 /**
  * Echo client over TCP: one connection for all lines, prints what comes back.
  *
- * tcp/client.ts pays for a handshake with every sentence, since only the end of
- * the stream ends one. Here a line feed ends each message and each reply, so one
- * connection carries them all. A reply may come in pieces, or two in one chunk;
- * readline cuts the stream at the line feeds.
+ * tcp/client.ts pays for a handshake with every sentence, because there a sentence
+ * ends only when the stream ends. Here a line feed ends each message and each
+ * reply, so one connection carries them all. A chunk need not be one reply:
+ * readline cuts the stream at the line feeds, wherever the chunks end.
  *
  *     $ tsx tcp/echo-server.ts
  *     The echo server is ready on 127.0.0.1:2105
@@ -19,6 +19,7 @@ import { config } from "../shared/config.ts";
 const { host, port } = config("echo");
 
 const client = connect({ host, port });
+// An iterator over the lines that come back: next() waits for one.
 const replies = createInterface({ input: client })[Symbol.asyncIterator]();
 const late = new Error("no reply in 10 seconds: try again");
 
@@ -31,4 +32,4 @@ for await (const message of createInterface({ input: process.stdin })) {
   if (done) throw new Error("the server closed the connection: try again");
   console.log(reply);
 }
-client.destroy(); // nothing is under way any more
+client.destroy(); // every reply is here, so close at once

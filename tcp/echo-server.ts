@@ -1,10 +1,10 @@
 /**
  * Echo server over TCP: sends back what comes in.
  *
- * pipe() is the whole server. It writes what it reads, it stops reading while the
- * client does not read its replies (back-pressure), and it ends our half of the
- * connection when the client has ended the other (half-close). tcp/server.ts does
- * the same by hand.
+ * pipe() is the whole server. It writes what it reads, it stops reading from a
+ * client that does not read its replies (back-pressure), and it ends our half of
+ * the connection when the client has ended the other (half-close). tcp/server.ts
+ * does the first two by hand.
  *
  *     $ tsx tcp/echo-server.ts
  *     The echo server is ready on 127.0.0.1:2105

@@ -5,9 +5,9 @@
  * two streams of bytes, one each way. The bytes arrive in chunks of any size. A
  * chunk is not a sentence, and may even end in the middle of a character. So the
  * server answers chunk by chunk until the client ends its stream with a FIN, a
- * segment that says "no more bytes"; then Node sends a FIN of ours after the last
+ * segment that says "no more bytes". Then Node ends our stream too, after the last
  * reply. A client that does not read its replies must not fill our memory: while
- * they wait, the server reads nothing more from it.
+ * replies wait to be sent, the server reads nothing more from that client.
  *
  *     $ tsx tcp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
@@ -31,6 +31,6 @@ server.on("connection", (connection) => {
     const hasRoom = connection.write(`${chunk}`.toUpperCase());
     if (!hasRoom) connection.pause();
   });
-  connection.on("drain", () => connection.resume()); // the replies have left
+  connection.on("drain", () => connection.resume()); // all replies are sent
   connection.on("error", (error) => console.error("a client:", error.message));
 });

@@ -1,11 +1,11 @@
 /**
  * Echo client over UDP: sends each line to the server, prints what comes back.
  *
- * It differs from udp/client.ts by one call: connect(). On a UDP socket that sends
- * nothing; it only notes the server's address. From then on send() needs no
+ * It differs from udp/client.ts by one call: connect(). Over UDP that sends
+ * nothing; the socket only stores the server's address. Then send() needs no
  * address, datagrams from anybody else are dropped, and if nothing listens there,
- * the next send() brings the error ECONNREFUSED at once. Stop the server and
- * compare the two clients.
+ * a message is soon answered by the error ECONNREFUSED instead of 2 seconds of
+ * silence. Stop the server and compare the two clients.
  *
  *     $ tsx udp/echo-server.ts
  *     The echo server is ready on 127.0.0.1:2105
@@ -24,7 +24,7 @@ if (process.stdin.isTTY) console.error("Type messages, then Ctrl-D:");
 for await (const message of createInterface({ input: process.stdin })) {
   const client = createSocket(isIPv6(host) ? "udp6" : "udp4");
   client.connect(port, host);
-  await once(client, "connect"); // host is a name perhaps, and looked up first
+  await once(client, "connect"); // if host is a name, it is looked up first
   const report = (error: Error | null) => error && client.emit("error", error);
   client.send(message, report); // see udp/client.ts
   const signal = AbortSignal.timeout(2000);

@@ -3,8 +3,8 @@
  *
  * A datagram keeps its boundaries: it arrives whole or not at all, and each one is
  * a "message" event of its own, even an empty one. Over IPv4 it holds at most
- * 65,507 bytes. In the notes, recvfrom(2048) cuts off the rest of a longer one;
- * Node always delivers all of it.
+ * 65,507 bytes. In the notes, recvfrom(2048) loses what is longer than 2048 bytes;
+ * Node delivers the whole datagram. Here each reply fits, as its request did.
  *
  *     $ tsx udp/echo-server.ts
  *     The echo server is ready on 127.0.0.1:2105
@@ -21,6 +21,7 @@ server.bind(port, host);
 server.on("listening", () => {
   const { address, port } = server.address();
   console.log(`The echo server is ready on ${address}:${port}`);
+  // From now on an error concerns a single client: print it and go on.
   server.on("error", (error) => console.error("a client:", error.message));
 });
 
