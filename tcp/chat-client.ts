@@ -2,10 +2,10 @@
  * Chat client over TCP: sends what you type, prints what others say.
  *
  * A client that waits for a reply after each line cannot chat: others speak when
- * they like. So nothing here waits for the keyboard. Each line that you type is an
- * event, handled between two lines of others, and a loop prints those. On a
- * terminal such a line may arrive while you type: then the row that you have typed
- * is cleared, and written again below it.
+ * they like. So the lines that you type arrive as events, and a loop prints the
+ * lines of the server; while it waits for one, events are handled. On a terminal a
+ * message may arrive while you type: then your unfinished line is erased, the
+ * message is printed, and your line appears again below it.
  *
  * --name is your user name, or guest (Deno needs --allow-env to know it).
  *
@@ -54,7 +54,7 @@ client.on("drain", () => stdin.resume());
 keyboard.on("close", () => {
   leaving = true;
   client.end();
-  client.setTimeout(10_000); // until the server closes its side too
+  client.setTimeout(10_000); // for the server to close its side
 });
 keyboard.on("SIGINT", () => process.exit(130)); // Ctrl-C
 process.on("exit", clear);
@@ -65,7 +65,8 @@ if (!leaving) throw new Error("the server closed the connection");
 
 function show(line: string) {
   clear();
-  // prompt(true) goes up as many rows as the typed line has above the cursor.
+  // prompt(true) moves up over all rows that the typed line fills. These empty rows
+  // keep it from overwriting the message.
   console.log(line + "\n".repeat(keyboard.getCursorPos().rows));
   if (!leaving) keyboard.prompt(true); // once it is closed, this would throw
 }

@@ -3,12 +3,12 @@
  *
  * It speaks Budget Chat, a published protocol (protohackers.com, problem 3), so
  * clients and servers of other people work with these. A message is a line. The
- * first line of a client is its name, 1 to 20 letters or digits; before that
- * nobody hears of it. TCP brings bytes in chunks of any size, so the server keeps
- * the beginning of a line until its end arrives, but never more than a line may
- * have. It writes to many clients at once and cannot wait for the slowest: a
- * member that leaves 1 MB unread is dropped, or the unread messages would fill
- * the memory. `nc 127.0.0.1 12003` is a client too.
+ * first line of a client is its name, 1 to 20 letters or digits; until then the
+ * others do not see it. TCP brings bytes in chunks of any size, so the server keeps
+ * the beginning of a line until its end arrives, but at most 1001 characters, as a
+ * message has at most 1000. It writes to many clients and cannot wait for the
+ * slowest: a member that leaves 1 MB unread is disconnected, or the messages would
+ * fill the memory. `nc 127.0.0.1 12003` is a client too.
  *
  *     $ tsx tcp/chat-server.ts
  *     The chat server is ready on 127.0.0.1:12003
@@ -28,7 +28,7 @@ server.on("listening", () => {
 });
 server.on("drop", () => console.error("a client: refused, 200 are connected"));
 
-// Could redraw or reverse a terminal's text, or begin a new line.
+// Characters that redraw or reverse a terminal's text, or begin a new line.
 const controls = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
 const members = new Map<string, Socket>(); // by name
 
@@ -42,7 +42,7 @@ server.on("connection", (client) => {
     const lines = `${rest}${chunk}`.split(/\r?\n/);
     rest = lines.pop()!.slice(0, 1001); // enough to see that it is too long
     for (const line of lines) {
-      if (!client.writable) return; // refused or dropped a line ago
+      if (!client.writable) return; // an earlier line of this chunk ended it
       if (name) say(line);
       else join(line);
     }

@@ -1,11 +1,12 @@
 /**
  * Chat client over UDP: sends what you type, prints what others say.
  *
- * It reads the keyboard and prints as tcp/chat-client.ts does. But here nothing
- * connects: it joins with its name and a token, as the server's header explains,
- * and repeats that every 3 seconds. So a lost datagram delays its joining only, the
- * server knows that it is there, and no answer in 15 seconds means that the server
- * is gone. A message is sent once: if it is lost, nobody notices.
+ * It reads the keyboard and prints as tcp/chat-client.ts does. But there is no
+ * connection: connect() only stores the server's address. The client joins with its
+ * name and a token, as the comment at the top of udp/chat-server.ts explains, and
+ * repeats that every 3 seconds. If one of these is lost, the next one joins. They
+ * show the server that the client is there, and no answer in 15 seconds shows that
+ * the server is gone. A message is sent once: if it is lost, nobody notices.
  *
  * --name is your user name, or guest (Deno needs --allow-env to know it).
  *
@@ -34,7 +35,7 @@ const isName = /^[A-Za-z\d]{1,20}$/.test(user);
 const { host, port, name } = config("chat", { name: isName ? user : "guest" });
 
 const client = createSocket(isIPv6(host) ? "udp6" : "udp4");
-client.connect(port, host); // nothing is sent, but only the server is heard now
+client.connect(port, host);
 await once(client, "connect");
 
 if (stdin.isTTY) console.error("Type messages, then Ctrl-D:");
@@ -77,13 +78,14 @@ function join() {
 }
 
 function leave(status: number) {
-  client.removeAllListeners("message"); // the prompt is gone
+  client.removeAllListeners("message"); // no prompt() after the keyboard is closed
   client.send("\x04", () => process.exit(status)); // Ctrl-D as a byte
 }
 
 function show(line: string) {
   clear();
-  // prompt(true) goes up as many rows as the typed line has above the cursor.
+  // prompt(true) moves up over all rows that the typed line fills. These empty rows
+  // keep it from overwriting the message.
   console.log(line + "\n".repeat(keyboard.getCursorPos().rows));
   keyboard.prompt(true);
 }

@@ -1,14 +1,15 @@
 /**
  * Chat server over UDP: passes what each member says to all others.
  *
- * It uses the words of tcp/chat-server.ts, and each datagram is a message. What a
- * connection did there has to be done by hand here. The address of a sender may be
- * forged, and a chat is much to send to a victim. So whoever is not in the room
- * gets one short line with a token, a secret for that address, and joins with its
- * name and the token: that proves that the line reached it. A member is known by
- * its address. It leaves with the byte 4, or by 15 seconds of silence, as nothing
- * else shows that a client is gone. If its router gives it another port, it is a
- * new client. `nc -u 127.0.0.1 12003` is a client too.
+ * It sends the same texts as tcp/chat-server.ts, and each datagram is a message.
+ * What a connection did there has to be done by hand here. An attacker can write
+ * somebody else's address as the sender, and then our chat would flood that victim.
+ * So a stranger gets only one short line with a token. A client that sends its name
+ * and the token must have received that line, so its address is real. A member is
+ * known by its address. It leaves with the byte 4 (Ctrl-D) or by 15 seconds of
+ * silence, as nothing else shows that it is gone. If its port changes, as behind a
+ * home router, it is a new client. `nc -u 127.0.0.1 12003` is a client too, if you
+ * type something every 15 seconds.
  *
  *     $ tsx udp/chat-server.ts
  *     The chat server is ready on 127.0.0.1:12003
@@ -37,11 +38,11 @@ interface Member {
 }
 const members = new Map<string, Member>(); // by address and port
 const secret = randomBytes(16);
-// Could redraw or reverse a terminal's text, or begin a new line.
+// Characters that redraw or reverse a terminal's text, or begin a new line.
 const controls = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
 
 server.on("message", (datagram, client) => {
-  if (client.port < 1024) return; // a service, not a client
+  if (client.port < 1024) return; // a service, or a forger
   const text = datagram.toString().replaceAll(controls, "");
   const address = `${client.address} ${client.port}`;
   // Nothing needs to be remembered about strangers: a hash gives the same token
@@ -50,8 +51,8 @@ server.on("message", (datagram, client) => {
   const token = hash.digest("base64url").slice(0, 8);
   const hasToken = text.endsWith(` ${token}`);
   const member = members.get(address);
-  // Each of our lines begins with one of these. If one comes back, from an echo
-  // server perhaps, an answer would go around for ever.
+  // Our own lines begin with * [ ! or ?. If a stranger sends such a line, an echo
+  // server perhaps, an answer would come back again, for ever.
   if (!member && /^[*[!?]/.test(text)) return;
   if (member) {
     member.silence.refresh();

@@ -4,13 +4,13 @@
  * DNS is a standard application: RFC 1035 lays out its messages byte by byte, so
  * any other DNS program can ask: `dig @127.0.0.1 -p 5300 example.test MX`. A
  * message says how long each part of it is, and a sender may lie, so the server
- * checks every length. One bit says that a message is a reply. A reply is never
+ * checks every length that it reads. One bit says that a message is a reply. A reply is never
  * answered, or two servers could answer each other for ever.
  *
  * The records are in a table below, for you to change. Keep a reply within 512
  * bytes, which every client takes; a longer one needs TCP. Two things are left
- * out: aliases (CNAME), and the extensions of RFC 6891, which clients offer and
- * do without when the reply does not mention them.
+ * out: aliases (CNAME), and the extensions of RFC 6891. A client may offer those,
+ * and does without if the reply is silent about them.
  *
  *     $ tsx udp/dns-server.ts
  *     The DNS server is ready on 127.0.0.1:5300
@@ -29,11 +29,12 @@ const codes = { NOERROR: 0, FORMERR: 1, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 };
 // The flags of a message. The last four bits are the code.
 const isReply = 0x8000;
 const operation = 0x7800; // 0 is a usual query; others are notices and updates
-const isAuthoritative = 0x0400; // comes from the zone's own server
-const wantsRecursion = 0x0100; // let the server ask others: this one does not
+const isAuthoritative = 0x0400; // set by the zone's own server
+const wantsRecursion = 0x0100; // the client asks the server to ask others: this one does not
 
-// How a message writes numbers, texts and names: each label of a name is a text,
-// and an empty one ends it.
+// How a message writes numbers, texts and names. A text is its length and its
+// bytes. A name is a text for each label, the parts between its dots, and an empty
+// text.
 const uint16 = (number: number) => Buffer.from([number >> 8, number & 255]);
 const uint32 = (number: number) =>
   Buffer.concat([uint16(number >>> 16), uint16(number & 0xffff)]);
@@ -46,7 +47,7 @@ const writeName = (name: string) =>
 const origin = "example.test";
 const soa = record(origin, "SOA", [
   writeName("ns.example.test"), // the zone's server
-  writeName("ada.example.test"), // ada@example.test looks after it
+  writeName("ada.example.test"), // a mail address, with a dot for the @
   // Its version; when to compare a copy, to try again, to give up; for how long
   // a client remembers that there is no such record. All times are in seconds.
   ...[1, 7200, 900, 86_400, 300].map(uint32),
@@ -56,7 +57,7 @@ const zone = [
   record(origin, "NS", [writeName("ns.example.test")]),
   record(origin, "A", [Buffer.from([192, 0, 2, 1])]),
   record(origin, "AAAA", [0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].map(uint16)),
-  record(origin, "MX", [uint16(10), writeName("mail.example.test")]),
+  record(origin, "MX", [uint16(10), writeName("mail.example.test")]), // lower first
   record(origin, "MX", [uint16(20), writeName("mail.backup.example.test")]),
   record(origin, "TXT", [writeText("hello")]),
   record("ns.example.test", "A", [Buffer.from([192, 0, 2, 53])]),
@@ -92,7 +93,7 @@ server.on("message", (query, client) => {
   if (query.length < 12) return; // shorter than a header
   const flags = query.readUInt16BE(2);
   if (flags & isReply) return;
-  if (client.port === 0) return; // forged: no program has this port
+  if (client.port === 0) return; // forged, and send() to it would throw
   const question = readQuestion(query);
   const { code, found } = answer(flags, question);
   let result = isReply | (flags & (operation | wantsRecursion)) | codes[code];
@@ -141,7 +142,7 @@ function readQuestion(query: Buffer) {
     const length = query[at]!;
     if (length > 63) return undefined;
     const label = query.toString("latin1", at + 1, at + 1 + length);
-    // The zone has no other characters, and on a terminal they could do harm.
+    // No name here has other characters, and on a terminal they could do harm.
     labels.push(label.toLowerCase().replaceAll(/[^\w-]/g, "?"));
     at += 1 + length;
   }
