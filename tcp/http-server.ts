@@ -1,45 +1,56 @@
 /**
- * HTTP server over TCP: answers GET and HEAD with the request's own head, as text.
+ * HTTP server over TCP: serves the files of a folder.
  *
- * A request is a head, which ends with an empty line, and perhaps a body. Fields
- * of the head say how long the body is. A stream has no requests in it, so the
- * server must find where each one ends. This server takes no bodies: the empty
- * line is the end, and a request that announces a body is refused.
+ * A stream of bytes has no requests in it, so the server must find where each one
+ * ends. Here that is an empty line, since this server takes no bodies. A proxy on
+ * the way must find the same end: if it does not, it passes on as one request what
+ * the server reads as two, and nobody has checked the second. So a request that
+ * can be read in two ways is refused, and its connection ends.
  *
- * A proxy may stand between client and server, and must find the same end. If it
- * finds another one, it passes on as a body what the server reads as the next
- * request: a request that the proxy has never checked. So a request that can be
- * read in two ways is refused, too. Each refusal ends the connection.
+ * The path of a request comes from a stranger. It must never name a file outside
+ * of the folder, as /../../etc/passwd does, or a hidden one such as /.env.
+ *
+ * --folder FOLDER chooses the folder. Without it, a reply shows its own request.
  *
  *     $ tsx tcp/http-server.ts
  *     The HTTP server is ready on 127.0.0.1:8080
  */
-import { type AddressInfo, createServer } from "node:net";
+import { createReadStream, promises as fs } from "node:fs";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { extname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { config } from "../shared/config.ts";
 
-const { host, port } = config("http");
+const { host, port, folder } = config("http", { folder: "" });
+// It ends with a slash, or /home/ann would contain /home/anna.
+const root = folder && join(await fs.realpath(folder), "/");
 
 const headLimit = 16_384; // bytes
 const timeLimit = 10_000; // milliseconds
 const endOfHead = "\r\n\r\n";
-const ok = "200 OK";
-const badRequest = "400 Bad Request";
+const requestLine = /^[A-Z]+ \/[!-~]* HTTP\/1\.[01]$/;
+const field = /^[\w!#$%&'*+.^`|~-]+:[^\0\r\n]*$/; // no space before the colon
+// Any transfer coding, and any length but a plain 0.
+const bodyField = /^(transfer-encoding:|content-length:(?! ?0$))/im;
+const closeField = /^connection:.*close/im;
+const unsafePath = /\/\.|\/\/|\\/; // a hidden or an empty segment, a backslash
+const controls = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu; // could redraw or reverse a terminal's text
+const types: Record<string, string> = {
+  ".html": "text/html; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".txt": "text/plain; charset=utf-8",
+  ".json": "application/json",
+  ".svg": "image/svg+xml",
+  ".png": "image/png",
+  ".jpg": "image/jpeg",
+};
 
-const control = /[^\t\r -~\x80-\xff]/; // CR is looked at with each line
-// A method, a space, a target, a space, a version. A method is a token, as a
-// field's name is: HTTP's grammar names its characters (RFC 9110, 5.6.2).
-const requestLine = /^[!#$%&'*+.^`|~\w-]+ [!-~]+ HTTP\/\d\.\d$/;
-const field = /^[!#$%&'*+.^`|~\w-]+:[^\r]*$/;
-const fromFirstToLastVisible = /[^\t ](.*[^\t ])?/; // trim() takes more
-// An authority is a host with or without a port.
-const httpAuthority = /^http:\/\/([^/?]+)/i;
-const notInAuthority = /[^!-~]|[@/\\?#,]/;
-const digits = /^\d+$/;
-const closeAmongWords = /(^|,)[\t ]*close[\t ]*(,|$)/i;
-const notPrintable = /[^ -~]/g;
+type Reply = { status: string; text?: string; file?: string; size?: number };
+const notFound: Reply = { status: "404 Not Found" };
 
-type Head = ReturnType<typeof readHead>;
-
+// A client may end its half after a request, and must still get the whole reply.
+// Without noDelay, a body would wait until the client has acknowledged its head.
 const server = createServer({ allowHalfOpen: true, noDelay: true });
 server.listen(port, host);
 
@@ -49,125 +60,91 @@ server.on("listening", () => {
 });
 
 server.on("connection", (connection) => {
-  const client = `${connection.remoteAddress}:${connection.remotePort}`;
-  let received = ""; // and not answered yet
-  let begun = false; // whether a part of the next head is here
-  const timer = setTimeout(giveUp, timeLimit);
-  connection.setEncoding("latin1"); // a character for each byte
-  connection.on("data", answer);
-  connection.on("drain", () => connection.resume());
-  connection.on("end", () => connection.end());
   connection.on("error", (error) => console.error("a client:", error.message));
-  connection.on("close", () => clearTimeout(timer));
-
-  /** Answers each request that is complete now. */
-  function answer(chunk: string) {
-    if (connection.writableEnded) return; // after the last reply, drop it
-    received += chunk;
-    while (!connection.writableEnded) {
-      // Old clients send a line end too much between requests (RFC 9112, 2.2).
-      while (received.startsWith("\r\n")) received = received.slice(2);
-      if (received !== "" && !begun) {
-        begun = true;
-        timer.refresh(); // now, and not with each byte: a head has 10 s in all
-      }
-      const head = readHead(received);
-      const status = judge(head);
-      if (status === undefined) break;
-      received = received.slice(head.text.length);
-      reply(head, status);
-    }
-    // If the client does not read its replies, read no more requests until it has.
-    if (connection.writableNeedDrain) connection.pause();
-  }
-
-  function reply(head: Head, status: string) {
-    const { text, line, method, version, fields } = head;
-    const shown = line.slice(0, 200).replaceAll(notPrintable, "?");
-    const logged = `${client} ${shown}: ${status}`;
-    // If nobody reads the log, leave lines out: they would pile up in memory.
-    if (!process.stdout.writableNeedDrain) console.log(logged);
-
-    const options = valuesOf("connection", fields).join();
-    // In HTTP/1.0, a connection is for one request.
-    const asked = version === "HTTP/1.0" || closeAmongWords.test(options);
-    const last = asked || status !== ok;
-    const body = status === ok ? text : `${status}\n`;
-    const replyHead =
-      `HTTP/1.1 ${status}\r\n` +
-      `Date: ${new Date().toUTCString()}\r\n` +
-      "Allow: GET, HEAD\r\n" +
-      "Content-Type: text/plain; charset=utf-8\r\n" +
-      `Content-Length: ${body.length}\r\n` +
-      `Connection: ${last ? "close" : "keep-alive"}\r\n\r\n`;
-    const withBody = method !== "HEAD";
-    connection.write(withBody ? replyHead + body : replyHead, "latin1");
-    begun = false;
-    timer.refresh();
-    // Closing with bytes unread makes the system send a reset, and a client that
-    // gets a reset may throw away the reply. So end this half only, and read on
-    // (and drop what comes) until the client ends its own, or time is up.
-    if (last) connection.end();
-  }
-
-  function giveUp() {
-    const unread = connection.writableLength > 0;
-    if (unread) console.error(`a client: ${client} does not read its replies`);
-    if (begun && !unread) reply(readHead(received), "408 Request Timeout");
-    else connection.destroy();
-  }
+  serve(connection).catch((error) => connection.destroy(error));
 });
 
-/** Takes the first head apart, as far as it is here. */
-function readHead(received: string) {
-  const end = received.indexOf(endOfHead);
-  const size = end === -1 ? received.length : end + endOfHead.length;
-  const text = received.slice(0, size);
-  const [line = "", ...more] = text.split("\r\n");
-  const [method, target = "", version = ""] = line.split(" ");
-  const fields = more.slice(0, -2); // the head ends with two line ends
-  return { text, line, method, target, version, fields };
+/** Answers one request after the other. */
+async function serve(connection: Socket) {
+  let received = "";
+  let isLast = false; // the client gets no more replies
+  let timer = setTimeout(giveUp, timeLimit);
+  connection.on("close", () => clearTimeout(timer));
+  connection.setEncoding("latin1"); // a character for each byte
+
+  // Without the option, the client's FIN would destroy replies on their way.
+  for await (const chunk of connection.iterator({ destroyOnReturn: false })) {
+    // After the last reply, drop what comes until the client's FIN. Closing with
+    // bytes unread would reset the connection, and that can destroy the reply.
+    if (!isLast) received += chunk;
+    while (!isLast) {
+      const [head = ""] = received.split(endOfHead, 1);
+      if (head === received && head.length <= headLimit) break;
+      received = received.slice(head.length + endOfHead.length);
+      await answer(head, judge(head));
+    }
+  }
+  connection.end();
+
+  function giveUp() {
+    if (isLast || received === "") connection.destroy();
+    else answer(received, "408 Request Timeout");
+  }
+
+  async function answer(head: string, problem: string) {
+    clearTimeout(timer);
+    const [line = ""] = head.split("\r\n");
+    const [method, path = ""] = line.split(/[ ?]/);
+    isLast = problem !== "" || line.endsWith("1.0") || closeField.test(head);
+    let reply: Reply = { status: problem || "200 OK", text: problem || head };
+    if (root && !problem) reply = await find(path).catch(() => notFound);
+    const { status, text = status, file, size } = reply;
+    console.log(`${line.slice(0, 200).replaceAll(controls, "")}: ${status}`);
+
+    const ending = extname(file ?? "text.txt");
+    const fields = [
+      `HTTP/1.1 ${status}`,
+      `Date: ${new Date().toUTCString()}`,
+      "Allow: GET, HEAD",
+      `Connection: ${isLast ? "close" : "keep-alive"}`,
+      `Content-Type: ${types[ending] ?? "application/octet-stream"}`,
+      `Content-Length: ${size ?? Buffer.byteLength(text) + 1}`,
+    ];
+    if (status.startsWith("301")) fields.push(`Location: ${path}/`);
+    const body = file || method === "HEAD" ? "" : `${text}\n`;
+    const start = fields.join("\r\n") + endOfHead + body;
+    await new Promise((taken) => connection.write(start, taken));
+    if (file && size && method !== "HEAD") {
+      const stream = createReadStream(file, { end: size - 1 });
+      await pipeline(stream, connection, { end: false }); // waits for a slow reader
+      if (stream.bytesRead < size) throw new Error("a file got shorter");
+    }
+    if (isLast) connection.end();
+    timer = setTimeout(giveUp, timeLimit);
+  }
 }
 
-/** The status for a head, or undefined as long as a part of it is missing. */
-function judge({ text, line, method, target, version, fields }: Head) {
-  if (control.test(text.replaceAll("\r\n", ""))) return badRequest;
-  if (line.length >= headLimit) return "414 URI Too Long";
-  if (text.length > headLimit) return "431 Request Header Fields Too Large";
-  if (!text.endsWith(endOfHead)) return undefined;
-
-  if (!requestLine.test(line)) return badRequest;
-  if (!version.startsWith("HTTP/1.")) return "505 HTTP Version Not Supported";
-  if (!fields.every((line) => field.test(line))) return badRequest;
-
-  // A client must name the host that it asks, once, and in HTTP/1.0 it may.
-  const [host, ...moreHosts] = valuesOf("host", fields);
-  if (host === undefined && version !== "HTTP/1.0") return badRequest;
-  if (moreHosts.length > 0) return badRequest;
-  if (host && !isAuthority(host)) return badRequest; // it may be empty
-  if (method !== "GET" && method !== "HEAD") return "405 Method Not Allowed";
-  // The target is a path, or a whole URL. What is behind a # is never sent.
-  const [, authority] = httpAuthority.exec(target) ?? [];
-  const known = authority ? isAuthority(authority) : target.startsWith("/");
-  if (!known || target.includes("#")) return badRequest;
-
-  // The two fields that announce a body.
-  const [coding] = valuesOf("transfer-encoding", fields);
-  if (coding !== undefined) return "411 Length Required";
-  const [length = "0", ...moreLengths] = valuesOf("content-length", fields);
-  if (!digits.test(length) || moreLengths.length > 0) return badRequest;
-  return Number(length) > 0 ? "413 Content Too Large" : ok;
+/** The status that refuses a head, or "". */
+function judge(head: string) {
+  const [line = "", ...fields] = head.split("\r\n");
+  const hosts = fields.filter((line) => /^host:/i.test(line));
+  if (head.length > headLimit) return "431 Request Header Fields Too Large";
+  if (!requestLine.test(line) || hosts.length !== 1) return "400 Bad Request";
+  if (!fields.every((line) => field.test(line))) return "400 Bad Request";
+  if (!/^(GET|HEAD) /.test(line)) return "405 Method Not Allowed";
+  return bodyField.test(head) ? "413 Content Too Large" : "";
 }
 
-/** The values of all fields of a name. */
-function valuesOf(name: string, fields: string[]) {
-  const start = `${name}:`;
-  const found = fields.filter((line) => line.toLowerCase().startsWith(start));
-  const values = found.map((line) => line.slice(start.length));
-  return values.map((value) => fromFirstToLastVisible.exec(value)?.[0] ?? "");
-}
-
-/** Whether this is a host, with or without a port, and nothing more. */
-function isAuthority(text: string) {
-  return !notInAuthority.test(text) && URL.canParse(`http://${text}`);
+/** What a path names in the folder: a file, or a list of files. */
+async function find(path: string): Promise<Reply> {
+  const name = decodeURIComponent(path);
+  const file = unsafePath.test(name) ? "" : await fs.realpath(join(root, name));
+  if (!join(file, "/").startsWith(root)) return notFound;
+  const info = await fs.stat(file);
+  if (info.isFile()) return { status: "200 OK", file, size: info.size };
+  if (!path.endsWith("/")) return { status: "301 Moved Permanently" };
+  const index = await find(`${path}index.html`).catch(() => notFound);
+  if (index.file) return index;
+  const names = (await fs.readdir(file)).filter((name) => name[0] !== ".");
+  return { status: "200 OK", text: names.sort().join("\n") };
 }
