@@ -1,7 +1,7 @@
 import { createSocket } from "node:dgram";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { ask, listen, needs, node, run, serve, udp } from "../helper.ts";
+import { ask, needs, node, run, serve, start, udp } from "../helper.ts";
 
 const runtimes = {
   node22: "node22",
@@ -10,36 +10,27 @@ const runtimes = {
   deno: "deno run --no-prompt --allow-all",
   bun: "bun",
 };
-const taken = await listen(() => {});
-const takenUdp = (await udp()).address().port;
+const taken = (await udp()).address().port;
 const closed = await udp();
 const free = closed.address().port;
 closed.close();
 
 /** A command, its input, and the line that it should print on stderr. */
 const errors: [command: string, line: RegExp][] = [
-  [`tcp/server.ts --port ${taken}`, /: in use: .*\n$/],
-  [`udp/server.ts --port ${takenUdp}`, /: in use: .*\n$/],
-  ["tcp/server.ts --host 192.0.2.1", /: no address of this machine.*\n$/],
-  [`tcp/client.ts --port ${free}`, /: nothing listens there: .*\n$/],
+  [`udp/server.ts --port ${taken}`, /: in use: .*\n$/],
   // Deno does not report that nothing listens, so the time limit speaks.
-  [
-    `udp/echo-client.ts --port ${free}`,
-    /: (nothing listens there|no reply in time): .*\n$/,
-  ],
-  ["tcp/client.ts --host unknown.invalid", /: no address found: .*\n$/],
-  [
-    "udp/client.ts --port abc",
-    /^--port takes a number such as 12000: see --help\n$/,
-  ],
+  [`udp/echo-client.ts --port ${free}`, /: no(thing listens| reply).*\n$/],
+  ["tcp/client.ts --port 0", /127.0.0.1:0: .*\n$/],
 ];
 
 for (const [name, runtime] of Object.entries(runtimes)) {
   const withRuntime = needs(name);
+  // They mostly wait, so all runtimes play at the same time.
+  const command = `env "RUN=${runtime}" ${node} scripts/demo.ts all`;
+  const demo = withRuntime === test ? start(command) : undefined;
 
   withRuntime(`${name} prints every transcript as written`, async () => {
-    const command = `env "RUN=${runtime}" ${node} scripts/demo.ts all`;
-    const { stdout, status } = await run(command);
+    const { stdout, status } = await demo!.ended();
     assert.is(status, 0, stdout);
   });
 
@@ -48,7 +39,7 @@ for (const [name, runtime] of Object.entries(runtimes)) {
       const { stderr, status } = await run(`${runtime} ${command}`, "hello\n");
       assert.match(stderr, line);
       assert.is(stderr.split("\n").length, 2, stderr);
-      assert.is(status, command.includes("abc") ? 2 : 1);
+      assert.ok(status === 1 || status === 2, `${status}`);
     }
   });
 

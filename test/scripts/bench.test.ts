@@ -28,15 +28,6 @@ needs("python3", "ps")("measures each figure, also of Python", async () => {
   assert.is(stdout.match(/^  to Python's .* 1.00$/gm)?.length, 6, stdout);
 });
 
-test("leaves out what is not installed, and says so", async () => {
-  const { status, stdout, stderr } = await run(`env PATH=${folder} ${bench}`);
-  assert.is(status, 0, stderr);
-  assert.match(stderr, "python is not installed");
-  assert.match(stderr, "ps is not installed");
-  assert.is(figuresOf(stdout).length, 5, stdout);
-  assert.not.match(stdout, /Python|MB, /);
-});
-
 test("a wrong byte that comes back ends it with 1", async () => {
   const program = `#!/bin/sh\nexec ${node} udp/server.ts --port 0\n`;
   writeFileSync(`${folder}/bun`, program); // measured as Bun with an echo server

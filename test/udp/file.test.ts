@@ -93,19 +93,6 @@ test("a window is repeated, but not before the client was heard", async () => {
   unheard.send(first.port, `${ERROR}\0`);
 });
 
-test("the server has room for 100 transfers", async () => {
-  const { send, next } = await peer();
-  send(server.port, ...Array(110).fill(request), "\0\x02");
-  const ports: number[] = [];
-  while (ports.length < 101) ports.push((await next()).port);
-  for (const port of ports) send(port, `${ERROR}\0`);
-  const other = () => send(server.port, get(`${file}.512`, "octet"));
-  const repeat = setInterval(other, 100).unref(); // when a transfer has ended
-  const { data } = await next();
-  clearInterval(repeat);
-  assert.match(data, "bbb"); // not for one of the last ten requests
-});
-
 test("the client repeats, and keeps to one port and to the order", async () => {
   const [main, own, stranger] = [await peer(), await peer(), await peer()];
   const client = start(`udp/file-client.ts --port ${main.port} x`);
