@@ -29,6 +29,7 @@
  *     $ echo hello | tsx tcp/client.ts --port 12001
  *     HELLO
  */
+import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { config } from "../shared/config.ts";
@@ -71,6 +72,7 @@ server.on("connection", (connection) => {
   function join(from: Socket, other: Socket, up: boolean) {
     upstream.on("connect", () => from.on("data", pass));
     from.on("end", async () => {
+      if (from.isPaused()) await once(from, "resume"); // a piece is on its way
       draw(client, "FIN", up, undefined, left === 0 ? "…" : "");
       if (left === 0) await sleep(15_000);
       other.end();

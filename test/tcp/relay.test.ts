@@ -101,6 +101,11 @@ test("--chunk and --delay pass small pieces, one after the other", async () => {
   client.destroy();
 });
 
+test("a FIN waits until all pieces before it are passed", async () => {
+  const slow = await relay(echo, "--chunk 3 --delay 20");
+  assert.is(await exchange(slow.port, "hello world"), "hello world");
+});
+
 test("--reset resets both ends after so many bytes", async () => {
   const client = open(resetting.port);
   client.resume().write("hello world");
