@@ -99,8 +99,10 @@ export function options<Own extends Options>(port: number, own = {} as Own) {
   if (word !== undefined) all.words = positionals;
   for (const [name, value = ""] of Object.entries(values)) {
     const usual = all[name];
-    const isNumber = typeof usual === "number" && /^\d{1,9}$/.test(`${value}`);
-    all[name] = isNumber ? Number(value) : (value as string | boolean);
+    const limit = name === "port" ? 65_535 : 999_999_999;
+    const isNumber = /^\d+$/.test(`${value}`) && Number(value) <= limit;
+    if (typeof usual === "number" && isNumber) all[name] = Number(value);
+    else all[name] = value as string | boolean;
     if (usual === undefined) refuse(`there is no option --${name}`);
     if (typeof all[name] !== typeof usual || value === "")
       refuse(`--${name} takes a ${typeof usual} such as ${usual}`);

@@ -37,6 +37,7 @@ for (const [options, line] of [
   ["--port -1", `--port ${number} 2105`],
   ["--port 1e3", `--port ${number} 2105`],
   ["--port ''", `--port ${number} 2105`],
+  ["--port 65536", `--port ${number} 2105`],
   ["--count", `--count ${number} 10`],
   ["--count -1", `--count ${number} 10`],
   ["--count 3000000000", `--count ${number} 10`],
@@ -115,11 +116,6 @@ for (const [name, command, line] of [
     "unknown.invalid:12000: no address found.*",
   ],
   [
-    "a port above 65535",
-    "tcp/server.ts --port 65536",
-    "127.0.0.1:65536: a --port is 1 to 65535.*",
-  ],
-  [
     "a broadcast address",
     "echo hello | udp/client.ts --host 127.255.255.255",
     "127.255.255.255:12000: not allowed.* broadcast address",
@@ -129,7 +125,7 @@ for (const [name, command, line] of [
     const { stdout, stderr, status } = await run(command);
     assert.is(stdout, "");
     assert.match(stderr, RegExp(`^${line}\n$`));
-    assert.is(status, name.includes("65535") ? 2 : 1);
+    assert.is(status, 1);
   });
 
 test("a client's --port 0 is refused in one line", async () => {
