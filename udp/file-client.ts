@@ -13,19 +13,19 @@
  * that comes twice is acknowledged again, but printed once. The exit status is 0
  * only if the last block arrived.
  *
- *     $ head -c 100000 /dev/zero > /tmp/zeros
+ *     $ truncate -s 100000 /tmp/zeros
  *     $ tsx udp/file-server.ts LICENSE /tmp/zeros
  *     The TFTP server is ready on 127.0.0.1:6969
- *     $ tsx udp/file-client.ts LICENSE > /tmp/copy && cmp /tmp/copy LICENSE
+ *     $ tsx udp/file-client.ts LICENSE | cmp - LICENSE
  *     2 blocks, 2 acknowledgements
- *     $ tsx udp/file-client.ts /tmp/zeros > /tmp/copy
+ *     $ tsx udp/file-client.ts /tmp/zeros > /dev/null
  *     196 blocks, 196 acknowledgements
- *     $ tsx udp/file-client.ts /tmp/zeros --window 8 > /tmp/copy
+ *     $ tsx udp/file-client.ts /tmp/zeros --window 8 > /dev/null
  *     196 blocks, 26 acknowledgements
  *     $ tsx udp/relay.ts --to 127.0.0.1:6969 --drop 3
  *     The relay to 127.0.0.1:6969 is ready on 127.0.0.1:12001
  *     ...
- *     $ tsx udp/file-client.ts LICENSE --port 12001 > /tmp/copy && cmp /tmp/copy LICENSE
+ *     $ tsx udp/file-client.ts LICENSE --port 12001 | cmp - LICENSE
  *     2 blocks, 2 acknowledgements
  */
 import { createSocket } from "node:dgram";
