@@ -98,14 +98,14 @@ export function options<Own extends Options>(port: number, own = {} as Own) {
   if (word !== undefined && !all.words) refuse(`unexpected argument ${word}`);
   if (word !== undefined) all.words = positionals;
   for (const [name, value = ""] of Object.entries(values)) {
-    const usual = all[name];
+    const initial = all[name];
     const limit = name === "port" ? 65_535 : 999_999_999;
     const isNumber = /^\d+$/.test(`${value}`) && Number(value) <= limit;
-    if (typeof usual === "number" && isNumber) all[name] = Number(value);
+    if (typeof initial === "number" && isNumber) all[name] = Number(value);
     else all[name] = value as string | boolean;
-    if (usual === undefined) refuse(`there is no option --${name}`);
-    if (typeof all[name] !== typeof usual || value === "")
-      refuse(`--${name} takes a ${typeof usual} such as ${usual}`);
+    if (initial === undefined) refuse(`there is no option --${name}`);
+    if (typeof all[name] !== typeof initial || value === "")
+      refuse(`--${name} takes a ${typeof initial} such as ${initial}`);
   }
   return all as Own & { host: string; port: number };
 }

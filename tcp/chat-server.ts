@@ -50,7 +50,7 @@ server.on("connection", (client) => {
   client.on("error", (error) => console.error("a client:", error.message));
   client.on("close", () => {
     members.delete(name);
-    if (name) tell(`* ${name} has left the room`);
+    if (name) sendToAll(`* ${name} has left the room`);
   });
 
   function join(line: string) {
@@ -62,17 +62,17 @@ server.on("connection", (client) => {
     const others = [...members.keys()].join(", ");
     send(`* The room contains: ${others || "nobody else"}`, client);
     members.set(name, client);
-    tell(`* ${name} has entered the room`);
+    sendToAll(`* ${name} has entered the room`);
   }
 
   function say(line: string) {
     if (line.length > 1000)
       return send("! A message has at most 1000 characters", client);
-    tell(`[${name}] ${line.replaceAll(controls, "")}`);
+    sendToAll(`[${name}] ${line.replaceAll(controls, "")}`);
   }
 
   /** Sends a line to all members but this one. */
-  function tell(line: string) {
+  function sendToAll(line: string) {
     for (const member of members.values())
       if (member !== client) send(line, member);
   }

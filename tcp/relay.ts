@@ -112,12 +112,12 @@ const controls = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 let begin: number | undefined;
 
 /** Draws what happens, and as much of the data as 80 columns hold. */
-function draw(who: number, what: string, up: boolean, data?: Buffer, end = "") {
+function draw(id: number, what: string, up: boolean, data?: Buffer, end = "") {
   begin ??= performance.now();
   const time = ((performance.now() - begin) / 1000).toFixed(3).padStart(8);
   let arrow = `── ${what} `.padEnd(19, "─") + (end || "▶");
   if (!up) arrow = (end || "◀") + ` ${what} ──`.padStart(19, "─");
-  let line = `${time} s  client ${who} ${arrow} server`;
+  let line = `${time} s  client ${id} ${arrow} server`;
   if (data) line += `  ${data.length} bytes `;
   const text = `${data?.subarray(0, 78 - line.length)}`;
   if (data) line += `"${text.replaceAll(controls, "·")}"`;

@@ -61,7 +61,7 @@ server.on("message", (datagram, client) => {
       sendRoom(member); // it only says that it is there
     else if (text.length > 1000)
       send("! A message has at most 1000 characters", client);
-    else tell(`[${member.name}] ${text}`, member);
+    else sendToAll(`[${member.name}] ${text}`, member);
   } else if (hasToken) join(text.slice(0, -token.length - 1), address, client);
   else send(`? Not in the room. To join, send: NAME ${token}`, client);
 });
@@ -80,14 +80,14 @@ function join(name: string, address: string, client: RemoteInfo) {
   const member = { name, client, silence };
   members.set(address, member);
   sendRoom(member);
-  tell(`* ${name} has entered the room`, member);
+  sendToAll(`* ${name} has entered the room`, member);
 }
 
 function leave(address: string) {
   const member = members.get(address)!;
   clearTimeout(member.silence);
   members.delete(address);
-  tell(`* ${member.name} has left the room`, member);
+  sendToAll(`* ${member.name} has left the room`, member);
 }
 
 function sendRoom(newcomer: Member) {
@@ -97,7 +97,7 @@ function sendRoom(newcomer: Member) {
 }
 
 /** Sends a line to all members but the one that it is about. */
-function tell(line: string, about: Member) {
+function sendToAll(line: string, about: Member) {
   for (const member of members.values())
     if (member !== about) send(line, member.client);
 }

@@ -24,11 +24,11 @@ const { host, port } = config("uppercase");
 if (process.stdin.isTTY) console.error("Type sentences, then Ctrl-D:");
 for await (const sentence of createInterface({ input: process.stdin })) {
   const client = createSocket(isIPv6(host) ? "udp6" : "udp4");
-  // If it fails, because the line is too long perhaps, send() tells its callback.
+  // If it fails, on a line that is too long perhaps, only a callback gets the error.
   const report = (error: Error | null) => error && client.emit("error", error);
   client.send(sentence, port, host, report);
   const signal = AbortSignal.timeout(2000);
-  // Fails if "error" comes first or the time is up: config() prints that.
+  // If "error" comes first or the time is up, this fails and the program ends.
   const [reply] = await once(client, "message", { signal });
   console.log(`${reply}`);
   client.close();

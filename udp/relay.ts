@@ -112,12 +112,12 @@ const controls = /[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 let begin: number | undefined;
 
 /** Draws a datagram, and as much of its data as 80 columns hold. */
-function draw(who: number, id: number, up: boolean, data: Buffer, end = "") {
+function draw(client: number, id: number, up: boolean, data: Buffer, end = "") {
   begin ??= performance.now();
   const time = ((performance.now() - begin) / 1000).toFixed(3).padStart(8);
   let arrow = `── #${id} `.padEnd(19, "─") + (end || "▶");
   if (!up) arrow = (end || "◀") + ` #${id} ──`.padStart(19, "─");
-  const line = `${time} s  client ${who} ${arrow} server  ${data.length} bytes `;
+  const line = `${time} s  client ${client} ${arrow} server  ${data.length} bytes `;
   const text = `${data.subarray(0, 78 - line.length)}`;
   console.log(`${line}"${text.replaceAll(controls, "·")}"`);
 }

@@ -104,10 +104,10 @@ test("a client that is silent for 5 minutes is sent away", async () => {
 });
 
 /** A server with these replies to commands, to the connection and to the mail. */
-async function pretend(told: Record<string, string>) {
-  const usual = { connection: "220 hi", DATA: "354 go", QUIT: "FIN" };
-  const replies: typeof told = { ...usual, ...told };
-  let heard = "";
+async function pretend(changed: Record<string, string>) {
+  const standard = { connection: "220 hi", DATA: "354 go", QUIT: "FIN" };
+  const replies: typeof changed = { ...standard, ...changed };
+  let received = "";
   const port = await listen((connection) => {
     const answer = (stage: string) => {
       const reply = replies[stage] ?? "250 ok";
@@ -120,17 +120,17 @@ async function pretend(told: Record<string, string>) {
     answer("connection");
     connection.on("error", () => {}).unref();
     connection.setEncoding("latin1").on("data", (chunk) => {
-      const isMail = /DATA\r\n$/.test(heard);
-      heard += chunk;
+      const isMail = /DATA\r\n$/.test(received);
+      received += chunk;
       answer(isMail ? "mail" : `${chunk}`.split(/[\s:]/)[0]!);
     });
   });
   const client = `tcp/smtp-client.ts --port ${port}`;
-  return { client, heard: () => heard };
+  return { client, received: () => received };
 }
 
 test("the client sends commands, the mail and QUIT", async () => {
-  const { client, heard } = await pretend({
+  const { client, received } = await pretend({
     EHLO: "250-hi\r\n250-8bitmime\r\n250 x\r",
     MAIL: "\n250 ok", // the LF after that CR is late
     mail: "250-a\r\n250 b",
@@ -141,14 +141,17 @@ test("the client sends commands, the mail and QUIT", async () => {
   assert.equal({ stdout, status }, { stdout: "250-a\n250 b\n", status: 0 });
   const commands = "EHLO localhost|MAIL FROM:<a@b> BODY=8BITMIME|RCPT TO:<c@d>";
   const lines = `RCPT TO:<"e"@[::1]>|DATA|na\xefve|..|...a|b.||..end|.|QUIT|`;
-  assert.is(heard().replaceAll("\r\n", "|"), `${commands}|${lines}`);
+  assert.is(received().replaceAll("\r\n", "|"), `${commands}|${lines}`);
 });
 
 test("a mail of plain ASCII reaches an old server, which may never end", async () => {
-  const { client, heard } = await pretend({ EHLO: "500 no", QUIT: "250-" });
+  const { client, received } = await pretend({ EHLO: "500 no", QUIT: "250-" });
   const { stdout, stderr } = await run(`${hasty(10_000)} ${client}`, "hello\n");
   assert.is(stdout + stderr, "250 ok\n");
-  assert.match(heard(), /\nHELO localhost\r\nMAIL FROM:<ada@example.test>\r\n/);
+  assert.match(
+    received(),
+    /\nHELO localhost\r\nMAIL FROM:<ada@example.test>\r\n/,
+  );
 });
 
 const doubt = "no reply to the mail: it may or may not have been accepted";
@@ -167,13 +170,13 @@ for (const [stage, reply, problem, limit] of [
   ["mail", "250-", doubt, 600_000],
 ] as const)
   test(`the client reports "${problem}" on ${reply}`, async () => {
-    const told = { EHLO: "250 8BITMIME", [stage]: reply };
-    const { client, heard } = await pretend(told);
+    const changed = { EHLO: "250 8BITMIME", [stage]: reply };
+    const { client, received } = await pretend(changed);
     const command = limit ? `${hasty(limit)} ${client}` : client;
     const { stdout, stderr, status } = await run(command, "ß\n");
     assert.equal({ stdout, status }, { stdout: "", status: 1 });
     assert.match(stderr, RegExp(`^127.0.0.1:\\d+: ${problem}( 554 b)?\n$`));
-    assert.is(/QUIT\r\n$/.test(heard()), reply.includes(" "));
+    assert.is(/QUIT\r\n$/.test(received()), reply.includes(" "));
   });
 
 test("an address cannot hold one more command", async () => {

@@ -6,7 +6,7 @@ import { run, start, udp } from "../helper.ts";
 
 const withoutTimes = (text: string) => text.replaceAll(/-?\d+\.\d\d ms/g, "T");
 
-test("a lost, a late, a doubled and a made-up reply are told apart", async () => {
+test("a lost, a late, a doubled and a made-up reply are kept apart", async () => {
   const server = await udp();
   const stranger = await udp();
   const sent: string[] = [];
