@@ -65,7 +65,7 @@ const queue = files.values();
 const worker = async () => {
   for (const file of queue) await runFile(file);
 };
-await Promise.all(Array.from({ length: availableParallelism() + 1 }, worker));
+await Promise.all(Array.from({ length: 3 * availableParallelism() }, worker));
 
 for (const output of failures) console.log(output);
 const { passed, failed, skipped } = totals;
