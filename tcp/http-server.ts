@@ -1,11 +1,12 @@
 /**
  * HTTP server over TCP: serves the files of a folder.
  *
- * A stream of bytes has no requests in it, so the server must find where each one
- * ends. Here that is an empty line, since this server takes no bodies. A proxy on
- * the way must find the same end: if it does not, it passes on as one request what
- * the server reads as two, and nobody has checked the second. So a request that
- * can be read in two ways is refused, and its connection ends.
+ * A request is a head: a line such as "GET / HTTP/1.1", then fields such as "Host:
+ * 127.0.0.1". TCP carries a stream of bytes, so the server must find where each
+ * request ends. Here an empty line ends it, since this server takes no bodies. A
+ * proxy that finds another end sees one request where the server sees two, and the
+ * second passes unchecked. So a request that can be read in two ways is refused,
+ * and its connection ends.
  *
  * The path of a request comes from a stranger. It must never name a file outside
  * of the folder, as /../../etc/passwd does, or a hidden one such as /.env.
@@ -22,7 +23,7 @@ import { pipeline } from "node:stream/promises";
 import { config } from "../shared/config.ts";
 
 const { host, port, folder } = config("http", { folder: "" });
-// It ends with a slash, or /home/ann would contain /home/anna.
+// The final slash matters: without it, /home/anna would seem to be in /home/ann.
 const root = folder && join(await fs.realpath(folder), "/");
 
 const headLimit = 16_384; // bytes
@@ -30,7 +31,7 @@ const timeLimit = 10_000; // milliseconds
 const endOfHead = "\r\n\r\n";
 const requestLine = /^[A-Z]+ \/[!-~]* HTTP\/1\.[01]$/;
 const field = /^[\w!#$%&'*+.^`|~-]+:[^\0\r\n]*$/; // no space before the colon
-// Any transfer coding, and any length but a plain 0.
+// A request with one of these has a body: any transfer coding, any length but 0.
 const bodyField = /^(transfer-encoding:|content-length:(?! ?0$))/im;
 const closeField = /^connection:.*close/im;
 const unsafePath = /\/\.|\/\/|\\/; // a hidden or an empty segment, a backslash
@@ -50,7 +51,8 @@ type Reply = { status: string; text?: string; file?: string; size?: number };
 const notFound: Reply = { status: "404 Not Found" };
 
 // A client may end its half after a request, and must still get the whole reply.
-// Without noDelay, a body would wait until the client has acknowledged its head.
+// noDelay sends a small file at once: otherwise it waits until the client's system
+// has acknowledged the reply's head.
 const server = createServer({ allowHalfOpen: true, noDelay: true });
 server.listen(port, host);
 
@@ -67,7 +69,7 @@ server.on("connection", (connection) => {
 /** Answers one request after the other. */
 async function serve(connection: Socket) {
   let received = "";
-  let isLast = false; // the client gets no more replies
+  let isLast = false; // no reply follows the current one
   let timer = setTimeout(giveUp, timeLimit);
   connection.on("close", () => clearTimeout(timer));
   connection.setEncoding("latin1"); // a character for each byte
@@ -116,7 +118,7 @@ async function serve(connection: Socket) {
     await new Promise((taken) => connection.write(start, taken));
     if (file && size && method !== "HEAD") {
       const stream = createReadStream(file, { end: size - 1 });
-      await pipeline(stream, connection, { end: false }); // waits for a slow reader
+      await pipeline(stream, connection, { end: false }); // as fast as the client reads
       if (stream.bytesRead < size) throw new Error("a file got shorter");
     }
     if (isLast) connection.end();
@@ -135,7 +137,7 @@ function judge(head: string) {
   return bodyField.test(head) ? "413 Content Too Large" : "";
 }
 
-/** What a path names in the folder: a file, or a list of files. */
+/** What a path names in the folder: a file, or a folder as a list of names. */
 async function find(path: string): Promise<Reply> {
   const name = decodeURIComponent(path);
   const file = unsafePath.test(name) ? "" : await fs.realpath(join(root, name));
