@@ -109,7 +109,7 @@ async function show(child: ProcessPromise, step: Step) {
   for await (const line of child) {
     const isWire = /^ *\d+\.\d+ s /.test(line);
     // A relay draws before it sends, so its line is here already: let it go first.
-    if (!isWire) await setImmediate(await setImmediate());
+    for (let turn = 0; turn < 2 && !isWire; turn++) await setImmediate();
     const text = isWire ? chalk.yellow(line) : line;
     console.log(member ? `${chalk.magenta(member)}  ${text}` : text);
     step.printed += `${line}\n`;

@@ -4,9 +4,7 @@ import { $, cd, type ProcessPromise, which } from "zx";
 import { root } from "./programs.ts";
 
 if (!(await which("bash", { nothrow: true }))) {
-  console.error(
-    "This script needs bash: install it. On Windows, Git brings one.",
-  );
+  console.error("This script needs bash: install it, on Windows with Git.");
   process.exit(1);
 }
 cd(root);
