@@ -3,20 +3,19 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { listen, needs, run, serve, temporaryFolder } from "../helper.ts";
+import { listen, memory, needs, run, serve } from "../helper.ts";
 
 const rooms: Socket[] = [];
 const port = await listen((room) => void rooms.push(room));
 const server = await serve(`tcp/websocket-server.ts --to 127.0.0.1:${port}`);
-
+const line = `${"x".repeat(59_999)}\n`;
+const message = Buffer.from(`\x81\xfe\xea\x60\0\0\0\0${line}`, "latin1");
 test("an end that does not read slows down the other end", async () => {
   const browser = connect(server.port, "127.0.0.1");
   browser.write(`GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r
 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${"x".repeat(24)}\r\n\r\n`);
   await once(browser, "data");
   while (rooms.length === 0) await sleep(10);
-  const line = `${"x".repeat(59_999)}\n`;
-  const message = Buffer.from(`\x81\xfe\xea\x60\0\0\0\0${line}`, "latin1");
   const room = rooms[0]!.on("error", () => {});
   for (const from of [browser, room]) {
     const to = from === room ? browser : room;
@@ -27,13 +26,14 @@ Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${"x".repeat(24)}\r\n\r\n`);
     to.resume();
     await once(from, "drain");
   }
+  browser.pause().write(Buffer.alloc(12e6, "\x89\x80\0\0\0\0", "latin1"));
+  await once(browser, "drain");
+  assert.ok(memory(server.pid) < 200e6); // no pongs pile up
   browser.destroy();
 });
-
 needs("chromium")("Chromium shows the connection's state", async () => {
-  const { stdout } = await run(`chromium --headless --no-sandbox --disable-gpu \
---timeout=3000 --user-data-dir=${temporaryFolder()} \
---dump-dom http://127.0.0.1:${server.port}`);
+  const { stdout } = await run(`chromium --headless --no-sandbox --dump-dom \
+--virtual-time-budget=5000 http://127.0.0.1:${server.port}`);
   assert.match(stdout, /<output id="state">Connected<\/output>/);
 });
 test.after(server.stop);
