@@ -97,22 +97,6 @@ test("empty input ends the client with 0, even if a name has two addresses", asy
   assert.is((await run(command, "hello")).stdout, "hello\n");
 });
 
-test("the client says that the server closed the connection", async () => {
-  const port = await listen((connection) => {
-    connection.once("data", (chunk) => connection.end(chunk));
-  });
-  const { stdout, stderr, status } = await run(
-    `tcp/echo-client.ts --port ${port}`,
-    "hello\nagain\n",
-  );
-  assert.is(stdout, "hello\n");
-  assert.match(
-    stderr,
-    /^127.0.0.1:\d+: (the server closed the|connection closed).*\n$/,
-  );
-  assert.is(status, 1);
-});
-
 test("the client gives up after 10 seconds without a reply", async () => {
   const port = await listen((connection) => {
     connection.once("data", () => connection.write("no line feed"));
