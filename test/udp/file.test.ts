@@ -93,6 +93,16 @@ test("a window is repeated, but not before the client was heard", async () => {
   unheard.send(first.port, `${ERROR}\0`);
 });
 
+test("a transfer that has ended makes room for another", async () => {
+  const client = await peer();
+  for (let transfer = 0; transfer < 120; transfer++) {
+    client.send(server.port, request);
+    const { kind, port } = await client.next();
+    assert.is(kind, "3 1");
+    client.send(port, `${ERROR}\0`);
+  }
+});
+
 test("the client repeats, and keeps to one port and to the order", async () => {
   const [main, own, stranger] = [await peer(), await peer(), await peer()];
   const client = start(`udp/file-client.ts --port ${main.port} x`);
@@ -113,7 +123,8 @@ test("the client reports what is wrong", async () => {
   const client = `udp/file-client.ts --port ${server.port} LICENSE`;
   const { stderr, status } = await run(client);
   assert.match(`${status} ${stderr}`, /^1 .*LICENSE: no such file/);
-  assert.is((await run(`${client} --window 0`)).status, 2);
+  for (const wrong of [`${client} --window 0`, "udp/file-client.ts"])
+    assert.is((await run(wrong)).status, 2);
 });
 
 test.after(server.stop);
