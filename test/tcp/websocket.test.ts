@@ -8,7 +8,7 @@ const to = "tcp/websocket-server.ts --to";
 const server = await serve(`${to} 127.0.0.1:${chat.port}`);
 // A chat in which you hear yourself, so that each message comes back.
 const echoPort = await listen((room) => void room.pipe(room));
-const echo = await serve(`${to} 127.0.0.1:${echoPort}`);
+const echo = await serve(`${to} [127.0.0.1]:${echoPort}`);
 const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
 const start = `GET / HTTP/1.1\r\n${upgrade}`;
 const valid = `Sec-WebSocket-Version: 13\r
@@ -80,7 +80,7 @@ test("only its own page and a right handshake are let in", async () => {
   };
   assert.is(await status("[::1]:1", "[::1]:1"), "101");
   assert.is(await status("localhost", "localhost"), "101");
-  assert.is(await status("1.name", "1.name"), "403"); // may mean 127.0.0.1
+  assert.is(await status("1.name.1", "1.name.1"), "403"); // may mean 127.0.0.1
   assert.is(await status("[::1]:1", "[::1]:2"), "403");
   for (const wrong of [valid.replace("==", ""), valid.replace("13", "12")])
     assert.is(await status("[::1]", "[::1]", wrong), "403");
