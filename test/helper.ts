@@ -166,6 +166,7 @@ export async function ask(to: number | UdpSocket, data: string | Uint8Array) {
 /** Sends pieces one by one over TCP, then FIN; returns all that comes back. */
 export async function exchange(port: number, ...pieces: (string | Buffer)[]) {
   const connection = net.connect({ port, host: "127.0.0.1", noDelay: true });
+  connection.setTimeout(limit, () => connection.destroy(new Error("no reply")));
   const reply = text(connection);
   for (const piece of pieces)
     await new Promise((written) => connection.write(piece, written));
