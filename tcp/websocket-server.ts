@@ -126,7 +126,7 @@ server.on("upgrade", ({ headers }, browser, head) => {
   });
 
   function send(kind: number, payload: Uint8Array) {
-    if (!browser.writable) return;
+    if (!browser.writable) return; // nothing may follow a Close
     const { length } = payload;
     const size = length < 126 ? [length] : [126, length >> 8, length];
     if (!browser.write(Buffer.from([kind, ...size, ...payload]))) chat.pause();

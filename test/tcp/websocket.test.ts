@@ -6,8 +6,7 @@ import { exchange, listen, serve } from "../helper.ts";
 const chat = await serve("tcp/chat-server.ts");
 const to = "tcp/websocket-server.ts --to";
 const server = await serve(`${to} 127.0.0.1:${chat.port}`);
-// A chat in which you hear yourself, so that each message comes back.
-const echoPort = await listen((room) => void room.pipe(room));
+const echoPort = await listen((room) => void room.pipe(room)); // hears itself
 const echo = await serve(`${to} [127.0.0.1]:${echoPort}`);
 const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
 const start = `GET / HTTP/1.1\r\n${upgrade}`;
@@ -48,7 +47,7 @@ async function talk(frames: string, replies: string, end = 1000) {
     const socket = await open(echo.port);
     for (const piece of pieces) socket.write(piece);
     if (replies) await hears(socket, replies);
-    socket.write(frame(0x88, "\x03\xe8bye") + frame(0x81, "unheard"));
+    socket.write(frame(0x88, "\x03\xe8".padEnd(125)) + frame(0x81, "unheard"));
     await hears(socket, reply(0x88, String.fromCharCode(3, end & 255)));
     await hears(socket, "");
   }
