@@ -2,15 +2,8 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  listen,
-  needs,
-  node,
-  run,
-  serve,
-  temporaryFolder,
-  udp,
-} from "./helper.ts";
+import { listen, needs, node, run, serve } from "./helper.ts";
+import { temporaryFolder, udp } from "./helper.ts";
 
 /** An example of our own, with each kind of option. */
 const folder = temporaryFolder();
@@ -26,10 +19,8 @@ function example(name: string, code: string): string {
 }
 const plain = 'config("echo", { to: "a", count: 10, listen: false })';
 const show = example("show.ts", `console.log(JSON.stringify(${plain}));`);
-const words = example(
-  "words.ts",
-  'console.log(config("any", { words: ["a"] }).words);',
-);
+const printWords = 'console.log(config("any", { words: ["a"] }).words);';
+const words = example("words.ts", printWords);
 
 const number = "takes a number such as";
 for (const [options, line] of [
@@ -48,12 +39,9 @@ for (const [options, line] of [
   ["stray", "unexpected argument stray"],
 ])
   test(`${options} is refused with one line and status 2`, async () => {
+    const result = await run(`${show} ${options}`);
     const stderr = `${line}: see --help\n`;
-    assert.equal(await run(`${show} ${options}`), {
-      stdout: "",
-      stderr,
-      status: 2,
-    });
+    assert.equal(result, { stdout: "", stderr, status: 2 });
   });
 
 test("each option has the type of its default", async () => {
@@ -70,11 +58,9 @@ test("words are the arguments that belong to no option", async () => {
 
 test("--help prints the comment at the top and the options", async () => {
   const { stdout, status } = await run(`${words} --help`);
-  assert.is(
-    stdout,
-    "What it does.\n\n    $ tsx it\n\nOptions and their defaults: " +
-      "{ host: '127.0.0.1', port: 0, words: [ 'a' ] }\n",
-  );
+  const [comment, options] = stdout.split("Options and their defaults: ");
+  assert.is(comment, "What it does.\n\n    $ tsx it\n\n");
+  assert.is(options, "{ host: '127.0.0.1', port: 0, words: [ 'a' ] }\n");
   assert.is(status, 0);
 });
 
@@ -85,8 +71,7 @@ test("a service that has no port is an error", async () => {
 });
 
 test("a bug keeps its stack", async () => {
-  const code =
-    'config("echo");\nconst nothing = JSON.parse("null");\nnothing.x();';
+  const code = 'config("echo");\nJSON.parse("null").x();';
   const { stderr, status } = await run(example("bug.ts", code));
   assert.match(stderr, /^TypeError: .*\n    at .*bug\.ts:/);
   assert.is(status, 1);
@@ -94,37 +79,19 @@ test("a bug keeps its stack", async () => {
 
 const taken = await listen(() => {});
 const takenUdp = (await udp()).address().port;
-for (const [name, command, line] of [
-  [
-    "a TCP port in use",
-    `tcp/server.ts --port ${taken}`,
-    `127.0.0.1:${taken}: in use.*`,
-  ],
-  [
-    "a UDP port in use",
-    `udp/server.ts --port ${takenUdp}`,
-    `127.0.0.1:${takenUdp}: in use.*`,
-  ],
-  [
-    "a host of another machine",
-    "tcp/server.ts --host 192.0.2.1",
-    "192.0.2.1:12000: no address of this machine.*",
-  ],
-  [
-    "an unknown host",
-    "udp/server.ts --host unknown.invalid",
-    "unknown.invalid:12000: no address found.*",
-  ],
-  [
-    "a broadcast address",
-    "echo hello | udp/client.ts --host 127.255.255.255",
-    "127.255.255.255:12000: not allowed.* broadcast address",
-  ],
-] as const)
-  test(`${name} is reported in one line`, async () => {
+const at = "127.0.0.1";
+for (const [command, problem] of Object.entries({
+  [`tcp/server.ts --port ${taken}`]: `${at}:${taken}: in use`,
+  [`udp/server.ts --port ${takenUdp}`]: `${at}:${takenUdp}: in use`,
+  "tcp/server.ts --host 192.0.2.1": "192.0.2.1:12000: no address of this",
+  "udp/server.ts --host no.invalid": "no.invalid:12000: no address found",
+  "echo a | udp/client.ts --host 127.255.255.255":
+    "127.255.255.255:12000: not allowed: .* broadcast address",
+}))
+  test(`"${command}" prints one line: ${problem}`, async () => {
     const { stdout, stderr, status } = await run(command);
     assert.is(stdout, "");
-    assert.match(stderr, RegExp(`^${line}\n$`));
+    assert.match(stderr, RegExp(`^${problem}.*\n$`));
     assert.is(status, 1);
   });
 
@@ -134,10 +101,10 @@ test("a client's --port 0 is refused in one line", async () => {
   assert.is(status, 2);
 });
 
-test("an error of the system without words of ours is reported in one line", async () => {
-  const code =
-    'config("echo"); throw Object.assign(new Error("no route"), { code: "ENETUNREACH" });';
-  const { stderr } = await run(example("system.ts", code));
+test("any other error of the system is reported in its own words", async () => {
+  const error = 'Object.assign(new Error("no route"), { code: "ENETUNREACH" })';
+  const throwing = `config("echo"); throw ${error};`;
+  const { stderr } = await run(example("system.ts", throwing));
   assert.is(stderr, "127.0.0.1:2105: no route\n");
 });
 
@@ -151,25 +118,18 @@ test("an output that nobody reads any more ends a program quietly", async () => 
 });
 
 needs("linux")("a full disk is reported", async () => {
-  const { stderr, status } = await run(
-    `udp/client.ts --port ${port} >/dev/full`,
-    "a",
-  );
+  const client = `udp/client.ts --port ${port} >/dev/full`;
+  const { stderr, status } = await run(client, "a");
   assert.match(stderr, /ENOSPC: no space left on device, write\n$/);
   assert.is(status, 1);
 });
 
-needs("root", "unshare")(
-  "without a network, an unknown host is reported",
-  async () => {
-    const command = `${node} udp/client.ts --host example.com`;
-    const { stderr, status } = await run(`unshare --net ${command}`, "hello");
-    assert.match(
-      stderr,
-      /^example.com:12000: no address found: check the network.*\n$/,
-    );
-    assert.is(status, 1);
-  },
-);
+needs("root", "unshare")("a host is not found without a network", async () => {
+  const command = `${node} udp/client.ts --host example.com`;
+  const { stderr, status } = await run(`unshare --net ${command}`, "hello");
+  const line = /^example.com:12000: no address found: check the network.*\n$/;
+  assert.match(stderr, line);
+  assert.is(status, 1);
+});
 
 test.run();

@@ -4,26 +4,13 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { memory, serve, udp } from "../helper.ts";
 
-const udpServers = [
-  "server",
-  "echo-server",
-  "reliable-server",
-  "chat-server",
-  "dns-server",
-  "relay",
-  "file-server",
-];
-const tcpServers = [
-  "server",
-  "echo-server",
-  "chat-server",
-  "http-server",
-  "smtp-server",
-  "relay",
-];
+const udpServers =
+  "server echo-server reliable-server chat-server dns-server relay file-server";
+const tcpServers =
+  "server echo-server chat-server http-server smtp-server relay";
 
-for (const name of udpServers)
-  test(`udp/${name}.ts outlives 20,000 empty, cut, huge and random datagrams`, async () => {
+for (const name of udpServers.split(" "))
+  test(`udp/${name}.ts outlives 20,000 random datagrams`, async () => {
     const server = await serve(`udp/${name}.ts`);
     const before = memory(server.pid);
     for (let i = 0; i < 200; i++) {
@@ -42,8 +29,7 @@ for (const name of udpServers)
 const attacks: Record<string, (client: Socket) => unknown> = {
   "that send nothing": (client) => client.end(),
   "that send random bytes": (client) => client.end(randomBytes(100_000)),
-  "that send a line without an end": (client) =>
-    client.end("a".repeat(1_000_000)),
+  "that send an endless line": (client) => client.end("a".repeat(1_000_000)),
   "that send byte by byte and reset": async (client) => {
     for (const byte of randomBytes(20))
       await new Promise((sent) => client.write(Buffer.of(byte), sent));
@@ -55,7 +41,7 @@ const attacks: Record<string, (client: Socket) => unknown> = {
   },
 };
 
-for (const name of tcpServers)
+for (const name of tcpServers.split(" "))
   test(`tcp/${name}.ts outlives 2,000 hostile clients`, async () => {
     const server = await serve(`tcp/${name}.ts`);
     const before = memory(server.pid);

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as assert from "uvu/assert";
 import { test } from "uvu";
-import { listen, serve } from "../helper.ts";
+import { listen, needs, serve } from "../helper.ts";
 
 const echo = await listen((connection) => {
   connection.on("error", () => {}).pipe(connection);
@@ -14,7 +14,6 @@ const to = `--to 127.0.0.1:${echo}`;
 const resetting = await serve(`tcp/relay.ts ${to} --reset 12 --chunk 5`);
 const hanging = await serve(`tcp/relay.ts ${to} --hang 3`);
 
-const linux = process.platform === "linux" ? test : test.skip;
 for (const [name, { pid, port }, ends] of [
   ["end", plain, "FIN"],
   ["reset", plain, "RST"],
@@ -23,21 +22,25 @@ for (const [name, { pid, port }, ends] of [
   ["find no server", lonely, "FIN"],
   ["give up after a hang", hanging, "FIN"],
 ] as const)
-  linux(`100 clients that ${name} leave no descriptor open`, async () => {
-    const count = () => readdirSync(`/proc/${pid}/fd`).length;
-    const before = count();
-    for (let i = 0; i < 100; i++) {
-      const client = connect(port, "127.0.0.1").on("error", () => {});
-      client.resume().write("hello world");
-      client.once(ends === "RST" ? "data" : "connect", async () => {
-        if (ends.includes("FIN")) client.end();
-        if (ends === "FIN, RST") await sleep(10);
-        if (ends.includes("RST")) client.resetAndDestroy();
-      });
-    }
-    for (let i = 0; i < 100 && (!i || count() > before); i++) await sleep(500);
-    assert.is(count(), before);
-  });
+  needs("linux")(
+    `100 clients that ${name} leave no descriptor open`,
+    async () => {
+      const count = () => readdirSync(`/proc/${pid}/fd`).length;
+      const before = count();
+      for (let i = 0; i < 100; i++) {
+        const client = connect(port, "127.0.0.1").on("error", () => {});
+        client.resume().write("hello world");
+        client.once(ends === "RST" ? "data" : "connect", async () => {
+          if (ends.includes("FIN")) client.end();
+          if (ends === "FIN, RST") await sleep(10);
+          if (ends.includes("RST")) client.resetAndDestroy();
+        });
+      }
+      for (let i = 0; i < 100 && (!i || count() > before); i++)
+        await sleep(500);
+      assert.is(count(), before);
+    },
+  );
 
 test.after(async () => {
   const all = [plain, lonely, resetting, hanging];

@@ -1,35 +1,27 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import * as fs from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { node, run, serve, temporaryFolder } from "../helper.ts";
 
 const project = temporaryFolder();
-writeFileSync(join(project, "package.json"), '{ "type": "module" }');
-const examples = ["udp", "tcp"].flatMap((folder) =>
-  readdirSync(folder)
-    .filter((name) => name.endsWith(".ts"))
-    .map((name) => `${folder}/${name}`),
-);
+fs.writeFileSync(join(project, "package.json"), '{ "type": "module" }');
 
 test("each example can be copied, and its types are right by themselves", async () => {
   for (const folder of ["udp", "tcp"]) {
     const result = await run(`scripts/copy.ts ${folder}/ ${project}/${folder}`);
     assert.is(result.stderr, "");
+    for (const name of fs.readdirSync(folder)) {
+      if (!name.endsWith(".ts")) continue;
+      const copy = fs.readFileSync(join(project, folder, name), "utf8");
+      assert.not.match(copy, /\bconfig\(|shared\/config/);
+    }
   }
-  const copies = examples.map((file) => join(project, file));
-  for (const copy of copies)
-    assert.not.match(readFileSync(copy, "utf8"), /\bconfig\(|shared\/config/);
-  const { include, ...settings } = JSON.parse(
-    readFileSync("tsconfig.json", "utf8"),
-  );
-  const typeRoots = [join(process.cwd(), "node_modules/@types")];
-  const compilerOptions = { ...settings.compilerOptions, typeRoots };
-  writeFileSync(
-    join(project, "tsconfig.json"),
-    JSON.stringify({ compilerOptions }),
-  );
+  const extended = `${process.cwd()}/tsconfig.json`;
+  const typeRoots = [`${process.cwd()}/node_modules/@types`];
+  const settings = { extends: extended, compilerOptions: { typeRoots } };
+  const text = JSON.stringify({ ...settings, include: ["*/*.ts"] });
+  fs.writeFileSync(join(project, "tsconfig.json"), text);
   const { stdout } = await run(`npx tsc --project ${project}`);
   assert.is(stdout, "");
 });
@@ -49,19 +41,17 @@ test("the copies of a pair talk, and take the options of the originals", async (
 
 test("where package.json does not say module, a copy ends in .mts", async () => {
   const folder = temporaryFolder();
-  const { stdout } = await run(
-    `scripts/copy.ts tcp/echo '${folder}/it'\\''s mine'`,
-  );
-  assert.equal(readdirSync(join(folder, "it's mine")), [
-    "echo-client.mts",
-    "echo-server.mts",
-  ]);
+  const command = `scripts/copy.ts tcp/echo '${folder}/it'\\''s mine'`;
+  const { stdout } = await run(command);
+  const copies = fs.readdirSync(join(folder, "it's mine"));
+  assert.equal(copies, ["echo-client.mts", "echo-server.mts"]);
   const [client = ""] = stdout.split("\n");
-  const shown = execFileSync("sh", ["-c", `echo ${client}`], {
-    encoding: "utf8",
-  });
+  const shown = (await run(`echo ${client}`)).stdout;
   assert.ok(shown.endsWith(`${folder}/it's mine/echo-client.mts\n`), shown);
-  const text = readFileSync(join(folder, "it's mine/echo-client.mts"), "utf8");
+  const text = fs.readFileSync(
+    join(folder, "it's mine/echo-client.mts"),
+    "utf8",
+  );
   assert.match(text, /\$ printf .* tsx echo-client\.mts\n/);
 });
 
@@ -71,8 +61,8 @@ const folders = Object.entries({
   nothing: "null",
 });
 for (const [name, text] of folders) {
-  mkdirSync(join(project, name));
-  writeFileSync(join(project, name, "package.json"), text);
+  fs.mkdirSync(join(project, name));
+  fs.writeFileSync(join(project, name, "package.json"), text);
 }
 for (const [words, line] of [
   ["chat", "Choose one: udp/chat, tcp/chat."],
@@ -96,23 +86,18 @@ test("--force overwrites, a file's name is kept, and a byte order mark is read",
   await run(`scripts/copy.ts ${files}`);
   const again = await run(`scripts/copy.ts ${files} --force`);
   assert.is(again.stderr, "");
-  assert.match(
-    readFileSync(join(project, "bom/mine.ts"), "utf8"),
-    /tsx mine\.ts\n/,
-  );
+  const copy = fs.readFileSync(join(project, "bom/mine.ts"), "utf8");
+  assert.match(copy, /tsx mine\.ts\n/);
 });
 
 test("--js removes the types, or says which Node can", async () => {
-  const { stderr } = await run(
-    `scripts/copy.ts tcp/server.ts ${project}/js --js`,
-  );
+  const command = `scripts/copy.ts tcp/server.ts ${project}/js --js`;
+  const { stderr } = await run(command);
   if (Number(process.versions.node.split(".")[0]) < 22)
     assert.is(stderr, "--js needs Node 22.13 or later.\n");
   else {
-    const { stdout } = await run(
-      `"${process.execPath}" ${project}/js/server.js --help`,
-    );
-    assert.match(stdout, /^Uppercase server over TCP/);
+    const copy = `"${process.execPath}" ${project}/js/server.js`;
+    assert.match((await run(`${copy} --help`)).stdout, /^Uppercase server/);
   }
 });
 

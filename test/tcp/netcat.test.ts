@@ -7,18 +7,13 @@ import * as assert from "uvu/assert";
 import { listen, memory, needs, node } from "../helper.ts";
 import { run, serve, start, terminal } from "../helper.ts";
 
-// A name with two addresses, of which only the second one is listened on.
-const names = `import dns from "node:dns";
-dns.lookup = (name, options, found) => found(null, [
-  { address: "::1", family: 6 }, { address: "127.0.0.1", family: 4 }]);`;
-const preload = `--import "data:text/javascript,${encodeURIComponent(names)}"`;
-
 test("the end of the input ends one half, and the reply arrives", async () => {
   const port = await listen((connection) => {
     connection.pipe(connection, { end: false });
     connection.on("end", () => connection.end(Buffer.of(0xff, 0)));
   });
-  const command = `${node} ${preload} tcp/netcat.ts two.test ${port}`;
+  const twoAddresses = `${node} --import ./test/two-addresses.js`;
+  const command = `${twoAddresses} tcp/netcat.ts both ${port}`;
   const { stdout } = await run(`${command} | od -An -c`, Buffer.of(0xfe, 10));
   assert.is(stdout.replaceAll(/\s+/g, ""), "376\\n377\\0");
 });

