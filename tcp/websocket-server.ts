@@ -34,8 +34,7 @@ import { config } from "../shared/config.ts";
 
 const { host, port, to } = config("websocket", { to: "127.0.0.1:12003" });
 const [, chatHost, chatPort] = /^\[?(.+?)\]?:([1-9]\d*)$/.exec(to) ?? [];
-// Without a port it is NaN, and no comparison with NaN is true.
-if (!(Number(chatPort) < 65_536))
+if (!chatPort || Number(chatPort) > 65_535)
   throw new Error("--to takes HOST:PORT, such as [::1]:12003");
 
 const html = { "Content-Type": "text/html; charset=utf-8" };
@@ -82,7 +81,7 @@ server.on("upgrade", ({ headers }, browser, head) => {
 
   const chat = connect(Number(chatPort), chatHost);
   const lines = createInterface({ input: chat });
-  // A character takes 3 bytes or fewer, so 16 bits are enough for their number.
+  // 21,845 characters of at most 3 bytes fit into a length of 16 bits.
   lines.on("line", (line) => send(text, Buffer.from(line.slice(0, 21_845))));
   lines.on("error", () => {}); // the chat's errors come here, too
   chat.on("error", (error) => console.error("the chat:", error.message));
