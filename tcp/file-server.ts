@@ -46,14 +46,15 @@ server.on("connection", (connection) => {
 });
 
 async function serve(connection: Socket) {
-  const chunks = connection[Symbol.asyncIterator]();
+  // Without the option, the client's FIN would destroy answers on their way.
+  const chunks = connection.iterator({ destroyOnReturn: false });
   let rest = Buffer.alloc(0);
   /** The next bytes, exactly so many, in pieces as they arrive. */
   async function* take(size: number, hash?: Hash) {
     for (let left = size; left > 0;) {
       if (rest.length === 0) {
         const { value, done } = await chunks.next();
-        if (done) throw new Error("closed the connection");
+        if (done) throw new Error("ended the connection");
         rest = value;
       }
       const piece = rest.subarray(0, left);
