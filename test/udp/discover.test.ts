@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setImmediate } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { needs, run, sendFromPort0 } from "../helper.ts";
+import { needs, ownAddress, run, sendFromPort0 } from "../helper.ts";
 import { serve, start, udp } from "../helper.ts";
 
 const file = "udp/discover.ts";
@@ -32,7 +32,7 @@ for (const to of ["239.255.12.4", "127.255.255.255"])
 
 needs("root", "python3")("only a client's question is answered", async () => {
   const heard: string[] = [];
-  const [service, client] = [await udp(0, 1019), await udp()];
+  const [service, client] = [await udp(0, 1019, ownAddress), await udp()];
   const last = await udp();
   for (const socket of [service, client])
     socket.on("message", (answer) => heard.push(`${answer}`));

@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { needs, run, sendFromPort0, serve, terminal, udp } from "../helper.ts";
+import { needs, ownAddress, run, sendFromPort0 } from "../helper.ts";
+import { serve, terminal, udp } from "../helper.ts";
 
 const server = await serve("udp/echo-server.ts");
 const client = `udp/echo-client.ts --port ${server.port}`;
@@ -19,9 +20,7 @@ for (const size of [0, 1, 1472, 2049, 65_507])
 
 needs("root", "python3")("ports 0 to 1023 get no reply", async () => {
   for (const port of [7, 19, 1023]) {
-    // An address of its own, since another run of this test has the same ports.
-    const host = `127.${process.pid % 256}.${(process.pid >> 8) % 256}.2`;
-    const service = await udp(server.port, port, host);
+    const service = await udp(server.port, port, ownAddress);
     service.on("message", () => assert.unreachable(`a reply to port ${port}`));
     service.send("hello");
   }
