@@ -8,7 +8,7 @@
  *     npm run copy udp/echo ../my-project -- --js
  */
 import * as nodeModule from "node:module";
-import { fs, minimist, path } from "zx";
+import { fs, minimist, path, quote } from "zx";
 import { ports } from "../shared/config.ts";
 import { named, programOf, root } from "./programs.ts";
 
@@ -32,14 +32,15 @@ if (present) throw new Error(`${present} exists: -- --force overwrites it.`);
 for (const [i, copy] of copies.entries()) {
   await fs.outputFile(copy, textOf(files[i]!, path.basename(copy)));
   const runner = js || "typescript" in process.features ? "node" : "npx tsx";
-  console.log(`${runner} ${quoted(copy)}`);
+  const shown = process.platform === "win32" ? `"${copy}"` : quote(copy);
+  console.log(`${runner} ${shown}`);
 }
 
 /** The text of a copy: the example, with options() in place of config(). */
 function textOf(file: string, name: string): string {
-  const source = fs.readFileSync(path.join(root, file), "utf8");
-  const config = fs.readFileSync(path.join(root, "shared/config.ts"), "utf8");
-  const [, options = ""] = config.split(/(?=\/\*\* Each option)/);
+  const read = (file: string) => fs.readFileSync(path.join(root, file), "utf8");
+  const source = read(file);
+  const [, options = ""] = read("shared/options.ts").split(/^import .*\n/m);
   const [call, service = ""] = /\bconfig\("(\w+)"/.exec(source) ?? [];
   const port = ports[service];
   if (!call || port === undefined) throw new Error(`${file} has no config().`);
@@ -48,9 +49,9 @@ function textOf(file: string, name: string): string {
     .replace(call, `options(${port}`)
     .replaceAll(file, name)
     .replaceAll(/\b(udp|tcp)\/([\w-]+)\.ts\b/g, `$2${ending}`);
-  const copy = `${text}\n${options.replace("export ", "")}`;
-  const strip: unknown = Reflect.get(nodeModule, "stripTypeScriptTypes");
+  const copy = text + options.replaceAll("export ", "");
   if (!js) return copy;
+  const strip: unknown = Reflect.get(nodeModule, "stripTypeScriptTypes");
   if (typeof strip === "function") return strip(copy);
   throw new Error("--js needs Node 22.13 or later.");
 }
@@ -59,15 +60,6 @@ function textOf(file: string, name: string): string {
 function isModule(folder: string): boolean {
   const file = path.join(folder, "package.json");
   const above = path.dirname(folder);
-  if (!fs.existsSync(file)) return folder !== above && isModule(above);
-  const value = fs.readJsonSync(file);
-  if (value?.constructor !== Object) throw new Error(`${file} is no object.`);
-  return value.type === "module";
-}
-
-/** A path as the user's shell takes it. */
-function quoted(file: string): string {
-  if (/^[\w./\\:-]+$/.test(file)) return file;
-  if (process.platform === "win32") return `"${file}"`;
-  return `'${file.replaceAll("'", "'\\''")}'`;
+  if (fs.existsSync(file)) return fs.readJsonSync(file)?.type === "module";
+  return folder !== above && isModule(above);
 }

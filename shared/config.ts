@@ -2,7 +2,7 @@
  * What the examples share: default ports, the command line, and errors in one
  * line. The examples import nothing else of this project.
  */
-import { parseArgs } from "node:util";
+import { type Options, options } from "./options.ts";
 
 /** The default port of each service. 0 is any free port. */
 export const ports: Record<string, number> = {
@@ -63,49 +63,4 @@ export function config<Own extends Options>(service: string, own = {} as Own) {
     fail(error);
   });
   return all;
-}
-
-/** Each option has a value of the type of its default. */
-type Options = Record<string, string | number | boolean | string[]>;
-
-/**
- * Reads the command line. A mistake in it ends the program with one line and exit
- * status 2; --help prints the comment at the top of the program, and the options.
- *
- * @param port the default of --port; that of --host is 127.0.0.1
- * @param own more options with their defaults: a text, a whole number or a switch
- *   (false); `words` gets the arguments that belong to no option
- */
-export function options<Own extends Options>(port: number, own = {} as Own) {
-  const all: Options = { host: "127.0.0.1", port, ...own };
-  const types: Record<string, { type: "string" | "boolean" }> = {};
-  for (const [name, value] of Object.entries(all))
-    types[name] = { type: value === false ? "boolean" : "string" };
-  // Not strict: its messages do not say what an option takes.
-  const { values, positionals } = parseArgs({ options: types, strict: false });
-  if (values.help) {
-    const { readFileSync } = process.getBuiltinModule("node:fs");
-    const [comment = ""] = readFileSync(process.argv[1]!, "utf8").split("*/");
-    console.log(comment.replaceAll(/^(\/\*| )\* ?/gm, "").trim());
-    console.log("\nOptions and their defaults:", all);
-    process.exit();
-  }
-  const refuse = (problem: string) => {
-    console.error(`${problem}: see --help`);
-    process.exit(2);
-  };
-  const [word] = positionals;
-  if (word !== undefined && !all.words) refuse(`unexpected argument ${word}`);
-  if (word !== undefined) all.words = positionals;
-  for (const [name, value = ""] of Object.entries(values)) {
-    const initial = all[name];
-    const limit = name === "port" ? 65_535 : 999_999_999;
-    const isNumber = /^\d+$/.test(`${value}`) && Number(value) <= limit;
-    if (typeof initial === "number" && isNumber) all[name] = Number(value);
-    else all[name] = value as string | boolean;
-    if (initial === undefined) refuse(`there is no option --${name}`);
-    if (typeof all[name] !== typeof initial || value === "")
-      refuse(`--${name} takes a ${typeof initial} such as ${initial}`);
-  }
-  return all as Own & { host: string; port: number };
 }

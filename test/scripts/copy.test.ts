@@ -46,7 +46,7 @@ test("where package.json does not say module, a copy ends in .mts", async () => 
   const copies = fs.readdirSync(join(folder, "it's mine"));
   assert.equal(copies, ["echo-client.mts", "echo-server.mts"]);
   const [client = ""] = stdout.split("\n");
-  const shown = (await run(`echo ${client}`)).stdout;
+  const shown = (await run(`bash -c "echo ${client}"`)).stdout;
   assert.ok(shown.endsWith(`${folder}/it's mine/echo-client.mts\n`), shown);
   const text = fs.readFileSync(
     join(folder, "it's mine/echo-client.mts"),
@@ -55,22 +55,14 @@ test("where package.json does not say module, a copy ends in .mts", async () => 
   assert.match(text, /\$ printf .* tsx echo-client\.mts\n/);
 });
 
-const folders = Object.entries({
-  bom: '\ufeff{ "type": "module" }',
-  array: "[]",
-  nothing: "null",
-});
-for (const [name, text] of folders) {
-  fs.mkdirSync(join(project, name));
-  fs.writeFileSync(join(project, name, "package.json"), text);
-}
+fs.mkdirSync(join(project, "bom"));
+const marked = '\ufeff{ "type": "module" }';
+fs.writeFileSync(join(project, "bom/package.json"), marked);
 for (const [words, line] of [
   ["chat", "Choose one: udp/chat, tcp/chat."],
   ["udp/foo", "There is no udp/foo. There are: .*"],
   ["udp/echo-server.ts udp", ".*exists: -- --force overwrites it."],
   ["udp/echo udp/other.ts", "Choose one: udp/echo."],
-  ["udp/client.ts array", ".*array.package.json is no object."],
-  ["udp/client.ts nothing", ".*nothing.package.json is no object."],
 ])
   test(`copy ${words} is refused with one line`, async () => {
     const [example, to] = words!.split(" ");
