@@ -13,7 +13,7 @@
  * rounds it used more processor time than the server (seen on Linux only). A wrong
  * byte that comes back ends the script with status 1.
  */
-import { $, argv, chalk, fs, type ProcessPromise, sleep, which } from "zx";
+import { $, argv, fs, type ProcessPromise, sleep, which } from "zx";
 import { load, megabyte, message, type Send, tcp, udp } from "./bench-load.ts";
 import { killAll, start } from "./shell.ts";
 
@@ -27,10 +27,9 @@ const programs: Record<string, string> = {
   bun: "bun",
   python: "python3 scripts/bench-loops.py",
 };
-for (const [name, command] of Object.entries({ ...programs, ps: "ps" })) {
-  if (await which(command.split(" ")[0]!, { nothrow: true })) continue;
-  console.error(`${name} is not installed and left out`);
-  delete programs[name];
+for (const [name, command] of Object.entries(programs)) {
+  const [file = ""] = command.split(" ");
+  if (!(await which(file, { nothrow: true }))) delete programs[name];
 }
 
 let server: ProcessPromise | undefined;
@@ -40,14 +39,9 @@ const busy = new Set<string>(); // where the load was the busier side
 const lead = () => ticks(process.pid) - ticks(server?.pid);
 let leadBefore = 0;
 
-// Before programs.ts prints the error and exits.
-process.prependListener("uncaughtException", () =>
-  console.error(chalk.red(`${program} failed:`)),
-);
-
 for (let round = 1; round <= rounds; round++) {
-  console.error(`round ${round} of ${rounds}`);
   for (const [name, command] of Object.entries(programs)) {
+    console.error(`round ${round} of ${rounds}: ${name}`);
     await measure(name, command);
     await measure(`${name} bound`, `${command} scripts/bench-bound.js`);
   }

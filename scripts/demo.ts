@@ -7,8 +7,7 @@
  *     npm run demo all
  *     npm run demo chat udp/ping.ts
  */
-import { setImmediate, setTimeout as sleep } from "node:timers/promises";
-import { argv, chalk, fs, type ProcessPromise } from "zx";
+import { argv, chalk, fs, type ProcessPromise, sleep } from "zx";
 import { named } from "./programs.ts";
 import { killAll, start } from "./shell.ts";
 
@@ -106,7 +105,7 @@ async function show(child: ProcessPromise, step: Step) {
   for await (const line of child) {
     const isWire = /^ *\d+\.\d+ s /.test(line);
     // A relay draws before it sends, so its line is here already: let it go first.
-    for (let turn = 0; turn < 2 && !isWire; turn++) await setImmediate();
+    if (!isWire) await sleep(1);
     const text = isWire ? chalk.yellow(line) : line;
     console.log(member ? `${chalk.magenta(member)}  ${text}` : text);
     step.printed += `${line}\n`;

@@ -1,6 +1,5 @@
 /** The examples, and the names that people give them. */
-import { fileURLToPath } from "node:url";
-import { glob } from "zx";
+import { glob, path } from "zx";
 
 // An error of the user or the system is one line; a bug keeps its stack.
 process.on("uncaughtException", (error) => {
@@ -9,7 +8,7 @@ process.on("uncaughtException", (error) => {
 });
 
 /** The project's folder. */
-export const root = fileURLToPath(new URL("..", import.meta.url));
+export const root = path.dirname(import.meta.dirname);
 
 /** All examples, such as "udp/echo-server.ts", UDP first. */
 export const files = (await glob("{udp,tcp}/*.ts", { cwd: root })).sort();

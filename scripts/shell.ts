@@ -1,12 +1,9 @@
 /** Starts shell commands, and leaves none running when the script exits. */
-import { constants } from "node:os";
-import { $, cd, type ProcessPromise, which } from "zx";
+import { $, cd, os, type ProcessPromise, which } from "zx";
 import { root } from "./programs.ts";
 
-if (!(await which("bash", { nothrow: true }))) {
-  console.error("This script needs bash: install it, on Windows with Git.");
-  process.exit(1);
-}
+if (!(await which("bash", { nothrow: true })))
+  throw new Error("This script needs bash: install it, on Windows with Git.");
 cd(root);
 
 // tsx itself takes two processes and half as long again to start. In its place, the
@@ -20,7 +17,7 @@ const running = new Set<ProcessPromise>();
 
 process.on("exit", killAll);
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const)
-  process.on(name, () => process.exit(128 + constants.signals[name]));
+  process.on(name, () => process.exit(128 + os.constants.signals[name]));
 
 /** Starts a command in the project's folder; its stderr goes to its stdout. */
 export function start(command: string): ProcessPromise {

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { ask, needs, node, run, serve, start, udp } from "../helper.ts";
 
 const runtimes = {
+  node: "node --import tsx",
   node22: "node22",
   node24: "node24",
   node26: "node26",

@@ -31,7 +31,7 @@ test("a wrong byte that comes back ends it with 1", async () => {
   writeFileSync(`${folder}/bun`, program); // measured as Bun with an echo server
   chmodSync(`${folder}/bun`, 0o755);
   const { status, stderr } = await run(bench);
-  assert.match(stderr, /^bun failed:\na wrong byte came back$/m);
+  assert.match(stderr, /^round 1 of 1: bun\na wrong byte came back$/m);
   assert.is(status, 1);
 });
 
