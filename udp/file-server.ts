@@ -15,7 +15,8 @@
  * starts, and a client gets those by the same names, and no others: what a
  * stranger sends is never used as a path. There is room for 100 transfers.
  *
- * It speaks RFC 1350 in octet mode, with the option windowsize of RFC 7440.
+ * It speaks RFC 1350 in octet mode, with the option windowsize of RFC 7440. Files
+ * can only be read: a request to write one gets error 2.
  *
  *     $ tsx udp/file-server.ts LICENSE
  *     The TFTP server is ready on 127.0.0.1:6969

@@ -13,9 +13,10 @@
  *
  * --to is the server; a name means its IPv4 address. The datagrams of both
  * directions are numbered: --drop 1 loses the first, --duplicate 2 passes the
- * second twice, --delay 4:300 passes the fourth 300 milliseconds late, --loss
- * 30 loses 30 of 100, the same ones in every run. In the data that is shown, ·
- * is a control character, such as a line feed.
+ * second twice, --delay 4:300 passes the fourth 300 milliseconds late and
+ * --delay all:20 each one 20 milliseconds late, --loss 30 loses 30 of 100, the
+ * same ones in every run. In the data that is shown, · is a control character,
+ * such as a line feed.
  *
  *     $ tsx udp/server.ts
  *     The uppercase server is ready on 127.0.0.1:12000
@@ -41,10 +42,10 @@ const { host, port, to, drop, duplicate, delay, loss } = config("relay", own);
 const [, toHost = "", toPort] = /^\[?(.+?)\]?:([1-9]\d*)$/.exec(to) ?? [];
 // Without a port it is NaN, and no comparison with NaN is true.
 if (!(Number(toPort) < 65536)) refuse("--to takes HOST:PORT");
-if (!/^\d+:\d{1,4}$/.test(delay))
-  refuse("--delay takes a pair such as 4:300, at most 4:9999");
+if (!/^(\d+|all):\d{1,4}$/.test(delay))
+  refuse("--delay takes a pair such as 4:300 or all:20, at most 4:9999");
 if (loss > 100) refuse("--loss takes 0 to 100");
-const [held, milliseconds] = delay.split(":").map(Number);
+const [held, wait] = delay.split(":"); // a number and milliseconds
 
 // connect() looks the name up; replies come from the address that it finds.
 const type = isIPv6(toHost) ? "udp6" : "udp4";
@@ -82,15 +83,14 @@ server.on("message", (data, { address, port }) => {
   clients.set(key, (data) => pass(data, true));
   upstream.on("message", (reply, from) => {
     if (from.address !== target.address || from.port === 0) return;
-    serverPort = from.port;
-    pass(reply, false);
+    pass(reply, false, from.port);
   });
   upstream.on("error", (error) => console.error("a client:", error.message));
   upstream.on("close", () => clients.delete(key));
   const silence = setTimeout(() => upstream.close(), 60_000);
   pass(data, true);
 
-  async function pass(data: Buffer, up: boolean) {
+  async function pass(data: Buffer, up: boolean, from = serverPort) {
     silence.refresh();
     datagrams++;
     const number = datagrams;
@@ -98,7 +98,8 @@ server.on("message", (data, { address, port }) => {
     const chance = Math.abs(Math.sin(number) * 1e6) % 100;
     const isLost = number === drop || chance < loss;
     if (isLost) return draw(client, number, up, data, "✗");
-    if (number === held) await sleep(milliseconds);
+    if (held === "all" || held === `${number}`) await sleep(Number(wait));
+    if (!up) serverPort = from; // only now does the client know it
     for (let copies = number === duplicate ? 2 : 1; copies > 0; copies--) {
       draw(client, number, up, data);
       if (up) upstream.send(data, serverPort, target.address);

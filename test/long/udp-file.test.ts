@@ -5,9 +5,12 @@ import { needs, run, serve, temporaryFolder } from "../helper.ts";
 
 const here = temporaryFolder();
 const files = [0, 511, 512, 513, 3e6, 40e6].map((size) => `${here}/${size}`);
-for (const file of files)
+const long = `${here}/20000`;
+for (const file of [...files, long])
   writeFileSync(file, Buffer.alloc(Number(file.split("/").pop()), "a line\n"));
-const { port, stop } = await serve(`udp/file-server.ts ${files.join(" ")}`);
+const { port, stop } = await serve(
+  `udp/file-server.ts ${files.join(" ")} ${long}`,
+);
 
 for (const [command, ...words] of [
   ["curl", `-s -o COPY tftp://127.0.0.1:${port}/FILE`],
@@ -32,6 +35,21 @@ test("block numbers of 16 bits are enough for 40 MB", async () => {
   const client = `udp/file-client.ts --port ${port} --window 8 ${files[5]}`;
   assert.is((await run(`${client} | cmp - ${files[5]}`)).status, 0);
 });
+
+for (const window of [1, 8])
+  test(`with a window of ${window}, files survive a bad network`, async () => {
+    const faults = "--loss 5 --duplicate 4 --delay all:50";
+    const to = `127.0.0.1:${port}`;
+    const relay = await serve(`udp/relay.ts --to ${to} ${faults}`);
+    for (const file of [...files.slice(0, 4), long]) {
+      const words = `--port ${relay.port} --window ${window} ${file}`;
+      const client = await run(`udp/file-client.ts ${words} | cmp - ${file}`);
+      const seconds = / in (\S+) s\n$/.exec(client.stderr)?.[1];
+      assert.ok(Number(seconds) >= 0.1, client.stderr); // there and back
+      assert.is(client.status, 0, file);
+    }
+    await relay.stop();
+  });
 
 test("a client without a server gives up", async () => {
   const { stderr } = await run("udp/file-client.ts --port 9 x");
