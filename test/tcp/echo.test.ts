@@ -7,7 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import * as helper from "../helper.ts";
 
-const { exchange, listen, memory, needs, node, run, serve, terminal } = helper;
+const { exchange, listen, memory, node, run, serve } = helper;
 const server = await serve("tcp/echo-server.ts");
 const client = `tcp/echo-client.ts --port ${server.port}`;
 const slow = helper.start(client);
@@ -104,30 +104,6 @@ test("the client waits as long as it takes for the next line", async () => {
   await sleep(10_500 - (performance.now() - typedFirst));
   slow.stdin.end("again\n");
   assert.is((await slow.ended()).stdout, "hello\nagain\n");
-});
-
-needs("script")("on a terminal, Ctrl-C ends the client with 130", async () => {
-  const typing = terminal(client);
-  await typing.line(/^Type messages, then Ctrl-D:/);
-  typing.stdin.write("hello\r");
-  await typing.line(/^hello\r\nhello/m);
-  typing.stdin.write("\x03");
-  assert.is((await typing.ended()).status, 130);
-});
-
-needs("python3")("the notes' client is answered", async () => {
-  const command = `python3 test/notes/echo_tcp_client.py ${server.port}`;
-  const { stdout } = await run(command, "naïve");
-  assert.is(stdout, "Message: from server: naïve\n");
-});
-
-needs("python3")("the notes' server answers once, then closes", async () => {
-  const notes = await serve("python3 test/notes/echo_tcp_server.py");
-  const command = `tcp/echo-client.ts --port ${notes.port}`;
-  const { stdout, stderr, status } = await run(command, "naïve\nagain\n");
-  assert.is(stdout, "naïve\n");
-  assert.match(stderr, /^127.0.0.1:\d+: (the server|connection) closed.*\n$/);
-  assert.is(status, 1);
 });
 
 test.after(server.stop);

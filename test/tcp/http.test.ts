@@ -154,7 +154,7 @@ test("a client that resets or steers a terminal does no harm", async () => {
 });
 
 const ok = "HTTP/1.1 200 OK\r\n";
-const chunked = `${ok}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n`;
+const chunked = `${ok}Content-Length: 1\r\nTransfer-Encoding:\r\n\tChunked\r\n\r\n`;
 const cut = /: the server closed the connection too early: try again\n$/;
 const invalid = /: the reply is not valid HTTP\/1.1: check the --port\n$/;
 
@@ -167,8 +167,6 @@ const replies: [reply: string, stdout: string, stderr?: RegExp][] = [
     `${chunked}5;a=b\r\nhello\r\n00B \r\n, old world\r\n0\r\nA: b\r\n\r\n|`,
     "hello, old world",
   ],
-  [`${ok}Transfer-Encoding:\r\n\tChunked\r\n\r\n0\r\n\r\n|`, ""],
-  ["HTTP/1.1 204 No Content\r\n\r\n|", ""],
   ["HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n|", ""],
   ["HTTP/1.1 404 Not Found\r\n\r\nno", "no", /^HTTP\/1.1 404 Not Found\n$/],
   [`${ok}Content-Length: 5\r\n\r\nhell`, "hell", cut],
@@ -207,7 +205,6 @@ test("the client asks for its path or its URL", async () => {
 test("the client says what is wrong", async () => {
   const notOne = /^Give one path such as .*\n$/;
   for (const [words, problem, code] of [
-    ["https://localhost/", notOne, 2],
     ["/a /b", notOne, 2],
     ["http://[::1]:1/", /^::1:1: .*\n$/, 1],
   ] as const) {

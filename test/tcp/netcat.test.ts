@@ -4,8 +4,7 @@ import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { listen, memory, needs, node } from "../helper.ts";
-import { run, serve, start, terminal } from "../helper.ts";
+import { listen, memory, node, run, serve, start } from "../helper.ts";
 
 test("the end of the input ends one half, and the reply arrives", async () => {
   const port = await listen((connection) => {
@@ -18,12 +17,12 @@ test("the end of the input ends one half, and the reply arrives", async () => {
   assert.is(stdout.replaceAll(/\s+/g, ""), "376\\n377\\0");
 });
 
-test("100 MB pass through two of them, though one half ends first", async () => {
+test("30 MB pass through two of them, though one half ends first", async () => {
   const server = await serve("tcp/netcat.ts --listen < /dev/null | wc -c");
   const client = `tcp/netcat.ts 127.0.0.1 ${server.port}`;
-  const { status } = await run(`head -c 100000000 /dev/zero | ${client}`);
+  const { status } = await run(`head -c 30000000 /dev/zero | ${client}`);
   assert.is(status, 0);
-  assert.is((await server.ended()).stdout.trim(), "100000000");
+  assert.is((await server.ended()).stdout.trim(), "30000000");
 });
 
 test("a peer that does not read slows the input down", async () => {
@@ -55,18 +54,6 @@ for (const [how, end] of [
     assert.match(stderr, /^127\.0\.0\.1:\d+: connection closed before .*\n$/);
     assert.is(status, 1);
   });
-
-needs("script")("at a terminal it ends when the peer does", async () => {
-  const port = await listen((connection) => {
-    connection.once("data", (text) => connection.end(`${text}and out\n`));
-  });
-  const program = terminal(`tcp/netcat.ts 127.0.0.1 ${port}`);
-  await program.line(/^Connected. Type lines, then Ctrl-D:\r$/m);
-  program.stdin.write("hello\n");
-  const { stdout, status } = await program.ended();
-  assert.match(stdout, /\nhello\r\nhello\r\nand out\r\n$/);
-  assert.is(status, 0);
-});
 
 test("--listen serves one client only", async () => {
   const server = await serve("tcp/netcat.ts --listen");

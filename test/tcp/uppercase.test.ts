@@ -6,7 +6,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import * as helper from "../helper.ts";
 
-const { exchange, listen, memory, needs, node, run, serve, terminal } = helper;
+const { exchange, listen, memory, node, run, serve } = helper;
 const server = await serve("tcp/server.ts");
 const client = `tcp/client.ts --port ${server.port}`;
 
@@ -114,35 +114,6 @@ test("the client gives up after 10 seconds, though bytes drip in", async () => {
   const stderr = `127.0.0.1:${port}: no reply in time: try again\n`;
   assert.equal(result, { stdout: "", stderr, status: 1 });
   assert.ok(performance.now() - begin > 9900);
-});
-
-for (const [key, code, status] of [
-  ["Ctrl-C", "\x03", 130],
-  ["Ctrl-D", "\x04", 0],
-] as const)
-  needs("script")(`${key} ends the client with ${status}`, async () => {
-    const typing = terminal(client);
-    await typing.line(/^Type sentences, then Ctrl-D:/);
-    typing.stdin.write("hello\r");
-    await typing.line(/^HELLO/m);
-    typing.stdin.write(code);
-    assert.is((await typing.ended()).status, status);
-  });
-
-needs("python3")("the notes' client is answered", async () => {
-  const command = `python3 test/notes/uppercase_tcp_client.py ${server.port}`;
-  assert.is((await run(command, "naïve")).stdout, "NAÏVE\n");
-});
-
-needs("python3")("the notes' server answers the client", async () => {
-  const notes = await serve("python3 test/notes/uppercase_tcp_server.py");
-  const command = `tcp/client.ts --port ${notes.port}`;
-  assert.is((await run(command, "hello\nnaïve")).stdout, "HELLO\nNAÏVE\n");
-});
-
-needs("nc")("nc is answered, and ends with the server's FIN", async () => {
-  const { stdout } = await run(`nc -N 127.0.0.1 ${server.port}`, "hello");
-  assert.is(stdout, "HELLO");
 });
 
 test.after(server.stop);

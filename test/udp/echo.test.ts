@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { needs, ownAddress, run, sendFromPort0 } from "../helper.ts";
-import { serve, terminal, udp } from "../helper.ts";
+import { serve, udp } from "../helper.ts";
 
 const server = await serve("udp/echo-server.ts");
 const client = `udp/echo-client.ts --port ${server.port}`;
@@ -62,30 +62,6 @@ test("the client says that a line is too long for a datagram", async () => {
   const result = await run(client, "a".repeat(65_508));
   const stderr = `127.0.0.1:${server.port}: too long for one datagram: send less\n`;
   assert.equal(result, { stdout: "", stderr, status: 1 });
-});
-
-needs("script")("Ctrl-C ends the client while it waits", async () => {
-  const silent = await udp();
-  const { port } = silent.address();
-  const typing = terminal(`udp/echo-client.ts --port ${port}`);
-  await typing.line(/^Type messages, then Ctrl-D:/);
-  typing.stdin.write("hello\r");
-  await once(silent.ref(), "message");
-  silent.unref();
-  typing.stdin.write("\x03");
-  assert.is((await typing.ended()).status, 130);
-});
-
-needs("python3")("the notes' client is answered", async () => {
-  const command = `python3 test/notes/echo_udp_client.py ${server.port}`;
-  const { stdout } = await run(command, "naïve");
-  assert.is(stdout, "Message: from server: naïve\n");
-});
-
-needs("python3")("the notes' server answers the client", async () => {
-  const notes = await serve("python3 test/notes/echo_udp_server.py");
-  const command = `udp/echo-client.ts --port ${notes.port}`;
-  assert.is((await run(command, "naïve")).stdout, "naïve\n");
 });
 
 test("the server and the client speak IPv6", async () => {

@@ -108,8 +108,7 @@ test("two relays that send to each other stop at 1000 clients", async () => {
   await full.line(/client 1 ── #1001 .* "known"/);
 });
 
-const delays = ["--delay 4:3005:300", "--delay 1:62000"];
-for (const option of ["--to 12000", "--to a:65536", "--loss 101", ...delays])
+for (const option of ["--to a:65536", "--loss 101", "--delay 4:3005:300"])
   test(`${option} is refused`, async () => {
     const { stderr, status } = await run(`udp/relay.ts ${option}`);
     assert.match(stderr, RegExp(`^${option.split(" ")[0]} takes .+\n$`));

@@ -65,29 +65,5 @@ test("the client waits 2 seconds where nobody answers, then says so", async () =
   assert.ok(performance.now() - begin > 1900);
 });
 
-for (const [key, code, status] of [
-  ["Ctrl-C", "\x03", 130],
-  ["Ctrl-D", "\x04", 0],
-] as const)
-  needs("script")(`${key} ends the client with ${status}`, async () => {
-    const typing = helper.terminal(client);
-    await typing.line(/^Type sentences, then Ctrl-D:/);
-    typing.stdin.write("hello\r");
-    await typing.line(/^HELLO/m);
-    typing.stdin.write(code);
-    assert.is((await typing.ended()).status, status);
-  });
-
-needs("python3")("the notes' client is answered", async () => {
-  const command = `python3 test/notes/uppercase_udp_client.py ${server.port}`;
-  assert.is((await run(command, "naïve")).stdout, "NAÏVE\n");
-});
-
-needs("python3")("the notes' server answers the client", async () => {
-  const notes = await serve("python3 test/notes/uppercase_udp_server.py");
-  const command = `udp/client.ts --port ${notes.port}`;
-  assert.is((await run(command, "hello\nnaïve")).stdout, "HELLO\nNAÏVE\n");
-});
-
 test.after(server.stop);
 test.run();

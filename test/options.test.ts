@@ -1,0 +1,65 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { options } from "../shared/options.ts";
+
+/** Reads a command line with each kind of option. */
+function read(...line: string[]) {
+  process.argv = ["node", "program.ts", ...line];
+  return options(2105, { to: "a", count: 10, listen: false, words: ["a"] });
+}
+
+test("each option has the type of its default", () => {
+  const line = "--host ::1 --port=0 --to b:1 x --count 7 --listen y";
+  const numbers = { port: 0, count: 7 };
+  const others = { host: "::1", to: "b:1", listen: true, words: ["x", "y"] };
+  assert.equal(read(...line.split(" ")), { ...others, ...numbers });
+  const defaults = { host: "127.0.0.1", port: 2105, to: "a", count: 10 };
+  assert.equal(read(), { ...defaults, listen: false, words: ["a"] });
+});
+
+/** The exit status and the line with which a command line is refused. */
+function refusal(read: () => unknown): string {
+  const { error } = console;
+  const { exit } = process;
+  const printed: string[] = [];
+  console.error = (line: string) => printed.push(line);
+  process.exit = (status) => {
+    throw new Error(`${status} ${printed}`);
+  };
+  try {
+    return `accepted: ${JSON.stringify(read())}`;
+  } catch (refused) {
+    return (refused as Error).message;
+  } finally {
+    Object.assign(console, { error });
+    Object.assign(process, { exit });
+  }
+}
+
+const number = "takes a number such as";
+for (const [line, problem] of [
+  ["--port abc", `--port ${number} 2105`],
+  ["--port -1", `--port ${number} 2105`],
+  ["--port 1e3", `--port ${number} 2105`],
+  ["--port=", `--port ${number} 2105`],
+  ["--port 65536", `--port ${number} 2105`],
+  ["--count", `--count ${number} 10`],
+  ["--count -1", `--count ${number} 10`],
+  ["--count 3000000000", `--count ${number} 10`],
+  ["--host", "--host takes a string such as 127.0.0.1"],
+  ["--host=", "--host takes a string such as 127.0.0.1"],
+  ["--listen=3", "--listen takes a boolean such as false"],
+  ["--foo", "there is no option --foo"],
+])
+  test(`${line} is refused with one line and status 2`, () => {
+    const refused = refusal(() => read(...line!.split(" ")));
+    assert.is(refused, `2 ${problem}: see --help`);
+  });
+
+test("a word is refused where none is expected", () => {
+  process.argv = ["node", "program.ts", "stray"];
+  const refused = refusal(() => options(1));
+  assert.is(refused, "2 unexpected argument stray: see --help");
+});
+
+test.run();
