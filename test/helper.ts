@@ -7,7 +7,6 @@ import * as net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 
 /** How long a program may take to print or to end, on a busy machine too; ms. */
@@ -54,23 +53,20 @@ export function start(command: string) {
     cleanup.delete(kill);
     return { ...printed, status: status as number | null };
   });
-  const within = async <T>(promise: Promise<T>, problem: string) => {
-    const over = new AbortController();
-    const late = sleep(limit, "late" as const, { signal: over.signal });
-    const result = await Promise.race([promise, late]).finally(() =>
-      over.abort(),
-    );
-    if (result !== "late") return result;
-    throw new Error(`${command} ${problem}: ${JSON.stringify(printed)}`);
-  };
+  const failure = (what: string) =>
+    new Error(`${command} ${what}: ${JSON.stringify(printed)}`);
+  const within = <T>(wait: Promise<T>, problem: string) =>
+    new Promise<T>((resolve, reject) => {
+      const timer = setTimeout(() => reject(failure(problem)), limit);
+      wait.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
   const find = async (pattern: RegExp) => {
     for (;;) {
-      const { stdout, stderr } = printed;
-      const match = pattern.exec(stdout) ?? pattern.exec(stderr);
+      const found = printed.stdout.match(pattern);
+      const match = found ?? printed.stderr.match(pattern);
       if (match) return match;
       const ended = await Promise.race([once(child, "printed"), end]);
-      if ("status" in ended)
-        throw new Error(`${command} ended: ${JSON.stringify(printed)}`);
+      if ("status" in ended) throw failure("ended");
     }
   };
   return {
@@ -108,12 +104,6 @@ export async function serve(command: string) {
   return { ...program, host, port: Number(port), stop };
 }
 
-/** Starts a command on a terminal (Linux): what is written to stdin is typed. */
-export function terminal(command: string) {
-  const line = command.replace(/^(?=(udp|tcp)\/)/, `${node} `);
-  return start(`script -qec '${line}' /dev/null`);
-}
-
 /** uvu's test where these commands, "linux" and "root" are had, else test.skip. */
 export function needs(...needed: string[]) {
   const has = (name: string) =>
@@ -147,12 +137,8 @@ export async function udp(port = 0, from = 0, host = "127.0.0.1") {
 
 /** Sends a datagram whose source port is 0, as only a forger does (root). */
 export function sendFromPort0(port: number, hex = "00") {
-  const code = `import socket, struct
-raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
-data = bytes.fromhex("${hex}")
-header = struct.pack("!HHHH", 0, ${port}, 8 + len(data), 0)
-raw.sendto(header + data, ("127.0.0.1", 0))`;
-  const { status, stderr } = spawnSync("python3", ["-c", code]);
+  const words = ["test/port0.py", `${port}`, hex];
+  const { status, stderr } = spawnSync("python3", words);
   if (status !== 0) throw new Error(`${stderr}`);
 }
 

@@ -1,7 +1,11 @@
 import { once } from "node:events";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { listen, needs, serve, terminal, udp } from "../helper.ts";
+import { listen, needs, node, serve, start, udp } from "../helper.ts";
+
+/** Starts a program on a terminal (Linux): what is written to stdin is typed. */
+const terminal = (program: string) =>
+  start(`script -qec '${node} ${program}' /dev/null`);
 
 const keys = { "Ctrl-C": "\x03", "Ctrl-D": "\x04" };
 
