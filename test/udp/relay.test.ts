@@ -50,7 +50,7 @@ test("datagrams are lost, doubled and held on request, and drawn", async () => {
 
 const server = await udp();
 const plain = await relay(server);
-const lossy = await relay(server, "--loss 30");
+const lossy = await relay(await udp(), "--loss 30");
 
 test("--loss 30 loses 30 of 100, the same ones in every run", async () => {
   const client = await udp(lossy.port);
