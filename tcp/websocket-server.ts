@@ -67,7 +67,7 @@ const address = /^(localhost|[\d.]+|\[[\da-f:]+\])(:\d+)?$/;
 // The first byte of a frame: its kind, and 0x80 unless a fragment follows.
 const [text, closing, ping, pong] = [0x81, 0x88, 0x89, 0x8a];
 
-server.on("upgrade", ({ headers }, browser, head) => {
+server.on("upgrade", ({ headers }, browser) => {
   browser.on("error", (error) => console.error("a browser:", error.message));
   const { host = "", origin, "sec-websocket-key": key = "" } = headers;
   // Only browsers send an Origin, and only their pages come from strangers.
@@ -91,7 +91,7 @@ server.on("upgrade", ({ headers }, browser, head) => {
   browser.on("end", () => browser.end());
   browser.on("close", () => chat.destroy());
 
-  let received = head; // frames, the last one perhaps incomplete
+  let received = Buffer.alloc(0); // frames, the last one perhaps incomplete
   let message: Buffer | undefined; // its fragments so far
   browser.on("data", (chunk) => {
     if (!browser.writable) return; // after our Close, drop what still comes

@@ -1,7 +1,8 @@
+import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { exchange, listen, serve } from "../helper.ts";
+import { exchange, listen, run, serve } from "../helper.ts";
 
 const chat = await serve("tcp/chat-server.ts");
 const to = "tcp/websocket-server.ts --to";
@@ -83,7 +84,28 @@ test("only its own page and a right handshake are let in", async () => {
   assert.is(await status("[::1]:1", "[::1]:2"), "403");
   for (const wrong of [valid.replace("==", ""), valid.replace("13", "12")])
     assert.is(await status("[::1]", "[::1]", wrong), "403");
+  const refusal = await exchange(server.port, start, "\r\n");
+  assert.match(refusal, /\r\nSec-WebSocket-Version: 13\r\n\r\n$/);
 });
+test("the page is HTML, and for this machine alone", async () => {
+  assert.is(server.host, "127.0.0.1");
+  const page = await exchange(server.port, "GET / HTTP/1.0\r\n\r\n");
+  assert.match(page, /\r\nContent-Type: text\/html; charset=utf-8\r\n/);
+});
+test("a browser that never ends its half is dropped", async () => {
+  const socket = await open(echo.port);
+  socket.allowHalfOpen = true;
+  socket.write(frame(0x88));
+  const typing = setInterval(() => socket.write(frame(0x81, "more")), 100);
+  await once(socket, "error"); // after 2 seconds, the server is gone
+  clearInterval(typing);
+});
+for (const wrong of ["localhost", "localhost:65536"])
+  test(`--to ${wrong} is refused`, async () => {
+    const { stderr, status } = await run(`${to} ${wrong}`);
+    assert.match(stderr, /: --to takes HOST:PORT, such as \[::1\]:12003\n$/);
+    assert.is(status, 1);
+  });
 test("browsers and terminals share a room, and leave it", async () => {
   const welcome = "Welcome! What is your name?";
   const ada = connect(chat.port).setEncoding("latin1");
