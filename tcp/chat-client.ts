@@ -42,7 +42,7 @@ client.setTimeout(0); // from now on nobody needs to say anything
 
 if (stdin.isTTY) console.error("Type messages, then Ctrl-D:");
 const output = stdin.isTTY && stdout.isTTY ? stdout : undefined;
-const keyboard = createInterface({ input: stdin, output, prompt: "> " });
+const keyboard = createInterface({ input: stdin, output });
 let leaving = false;
 show(room);
 

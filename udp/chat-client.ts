@@ -40,7 +40,7 @@ await once(client, "connect");
 
 if (stdin.isTTY) console.error("Type messages, then Ctrl-D:");
 const output = stdin.isTTY && stdout.isTTY ? stdout : undefined;
-const keyboard = createInterface({ input: stdin, output, prompt: "> " });
+const keyboard = createInterface({ input: stdin, output });
 keyboard.pause(); // the first prompt() resumes it
 
 let joined = false;

@@ -1,10 +1,11 @@
-import { on } from "node:events";
+import { on, once } from "node:events";
 import * as fs from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { run, serve, start, temporaryFolder, udp } from "../helper.ts";
+import * as helper from "../helper.ts";
 
-const file = `${temporaryFolder()}/file`;
+const { needs, run, serve, start, udp } = helper;
+const file = `${helper.temporaryFolder()}/file`;
 fs.writeFileSync(file, "a".repeat(20_000));
 fs.writeFileSync(`${file}.512`, "b".repeat(512));
 const server = await serve(`udp/file-server.ts ${file} ${file}.512`);
@@ -93,16 +94,6 @@ test("a window is repeated, but not before the client was heard", async () => {
   unheard.send(first.port, `${ERROR}\0`);
 });
 
-test("a transfer that has ended makes room for another", async () => {
-  const client = await peer();
-  for (let transfer = 0; transfer < 120; transfer++) {
-    client.send(server.port, request);
-    const { kind, port } = await client.next();
-    assert.is(kind, "3 1");
-    client.send(port, `${ERROR}\0`);
-  }
-});
-
 test("the client repeats, and keeps to one port and to the order", async () => {
   const [main, own, stranger] = [await peer(), await peer(), await peer()];
   const client = start(`udp/file-client.ts --port ${main.port} x`);
@@ -119,12 +110,47 @@ test("the client repeats, and keeps to one port and to the order", async () => {
   assert.is((await client.ended()).stdout, `${"a".repeat(512)}b`);
 });
 
+const unheard = await peer();
+unheard.send(server.port, request);
+const { port: forgotten } = await unheard.next();
+
+test("a client that is not heard for 5 seconds is forgotten", async () => {
+  const client = await udp(forgotten);
+  const asking = setInterval(() => client.send("?"), 100); // too short to answer
+  const [error] = await once(client.ref(), "error");
+  clearInterval(asking);
+  assert.is(error.code, "ECONNREFUSED"); // its port is closed
+  client.close();
+});
+
 test("the client reports what is wrong", async () => {
   const client = `udp/file-client.ts --port ${server.port} LICENSE`;
   const { stderr, status } = await run(client);
   assert.match(`${status} ${stderr}`, /^1 .*LICENSE: no such file/);
   for (const wrong of [`${client} --window 0`, "udp/file-client.ts"])
     assert.is((await run(wrong)).status, 2);
+});
+
+needs("root", "python3")("a request from port 0 is dropped", async () => {
+  helper.sendFromPort0(server.port, Buffer.from(request).toString("hex"));
+  const { send, next } = await peer();
+  send(server.port, get("x", "octet"));
+  assert.is((await next()).kind, "5 1");
+});
+
+test("there is room for 100 transfers, and for another when one ends", async () => {
+  const client = await peer();
+  const ports: number[] = [];
+  for (let transfer = 0; transfer < 120; transfer++) {
+    client.send(server.port, request);
+    ports.push((await client.next()).port);
+    if (transfer < 20) client.send(ports.shift()!, `${ERROR}\0`);
+  }
+  client.send(server.port, request); // no answer
+  for (let write = 0; write < 50; write++) {
+    client.send(server.port, "\0\x02");
+    assert.is((await client.next()).kind, "5 2");
+  }
 });
 
 test.after(server.stop);
