@@ -46,8 +46,7 @@ server.on("connection", (connection) => {
 });
 
 async function serve(connection: Socket) {
-  // Without the option, the client's FIN would destroy answers on their way.
-  const chunks = connection.iterator({ destroyOnReturn: false });
+  const chunks = connection.iterator();
   let rest = Buffer.alloc(0);
   /** The next bytes, exactly so many, in pieces as they arrive. */
   async function* take(size: number, hash?: Hash) {

@@ -90,6 +90,7 @@ const cutting = await relay(collecting, "--chunk 3 --delay 5");
 
 test("--chunk and --delay pass small pieces, one after the other", async () => {
   const client = open(cutting.port);
+  const begin = performance.now();
   let good = 0;
   for (let round = 0; round < 50 && good < 4; round++) {
     sizes = [];
@@ -98,6 +99,7 @@ test("--chunk and --delay pass small pieces, one after the other", async () => {
     if (sizes.length === 10) good++; // on a busy machine two may arrive as one
   }
   assert.is(good, 4);
+  assert.ok(performance.now() - begin > 150); // 4 rounds of 10 pieces
   client.destroy();
 });
 
