@@ -45,10 +45,8 @@ test("where package.json does not say module, a copy ends in .mts", async () => 
   const [client = ""] = stdout.split("\n");
   const shown = (await run(`bash -c "echo ${client}"`)).stdout;
   assert.ok(shown.endsWith(`${folder}/it's mine/echo-client.mts\n`), shown);
-  const text = fs.readFileSync(
-    join(folder, "it's mine/echo-client.mts"),
-    "utf8",
-  );
+  const copy = join(folder, "it's mine/echo-client.mts");
+  const text = fs.readFileSync(copy, "utf8");
   assert.match(text, /\$ printf .* tsx echo-client\.mts\n/);
 });
 

@@ -27,10 +27,8 @@ test("a transcript that is not true is shown, and the exit status is 1", async (
   const file = join(copy, "udp/walkthrough.ts");
   const text = fs.readFileSync(file, "utf8");
   // The line with which the client prints the reply.
-  fs.writeFileSync(
-    file,
-    text.replace(/"reply message"(?=\n.*client: close)/, '"other"'),
-  );
+  const reply = /"reply message"(?=\n.*client: close)/;
+  fs.writeFileSync(file, text.replace(reply, '"other"'));
   const command = `${node} ${copy}/scripts/demo.ts udp/walkthrough`;
   const { stdout, status } = await run(command);
   assert.match(stdout, /^tsx udp\/walkthrough.ts should print:$/m);
