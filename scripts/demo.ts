@@ -17,7 +17,7 @@ process.stdout.on("error", () => process.exit(1)); // `npm run demo | head`
 const first = ["walkthrough", "uppercase", "echo", "udp/relay"];
 const names = argv._.length > 0 ? argv._ : first;
 const files = names.flatMap(named).map((file) => {
-  const client = file.replace("server.ts", "client.ts"); // it starts the server
+  const client = file.replace("server.ts", "client.ts"); // its transcript has both
   return fs.existsSync(client) ? client : file;
 });
 for (const file of new Set(files)) await play(file);
