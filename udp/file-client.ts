@@ -13,7 +13,7 @@
  * that comes twice is acknowledged again, but printed once. The exit status is 0
  * only if the last block arrived.
  *
- *     $ head -c 40000 /dev/zero > /tmp/zeros
+ *     $ truncate -s 40000 /tmp/zeros
  *     $ tsx udp/file-server.ts LICENSE /tmp/zeros
  *     The TFTP server is ready on 127.0.0.1:6969
  *     $ tsx udp/file-client.ts LICENSE | cmp - LICENSE
