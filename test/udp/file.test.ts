@@ -10,6 +10,7 @@ fs.writeFileSync(file, "a".repeat(20_000));
 fs.writeFileSync(`${file}.512`, "b".repeat(512));
 const server = await serve(`udp/file-server.ts ${file} ${file}.512`);
 const [ACK, DATA, ERROR] = ["\0\x04\0", "\0\x03\0", "\0\x05\0"];
+const OACK = "\0\x06windowsize\x008\0";
 const get = (...fields: string[]) => `\0\x01${fields.join("\0")}\0`;
 const request = get(file, "octet"); // for 40 blocks
 const kinds = (first: number, last: number) =>
@@ -96,16 +97,16 @@ test("a window is repeated, but not before the client was heard", async () => {
 
 test("the client repeats, and keeps to one port and to the order", async () => {
   const [main, own, stranger] = [await peer(), await peer(), await peer()];
-  const client = start(`udp/file-client.ts --port ${main.port} x`);
+  const client = start(`udp/file-client.ts --port ${main.port} --window 8 x`);
   const { data, port } = await main.next();
-  assert.is(data, get("x", "octet"));
+  assert.is(data, get("x", "octet", "windowsize", "8"));
   assert.is((await main.next()).data, data);
   const full = `${DATA}\x01${"a".repeat(512)}`;
-  own.send(port, full);
-  assert.equal(await own.kinds(1), ["4 1"]);
+  own.send(port, OACK);
+  assert.equal(await own.kinds(1), ["4 0"]);
   stranger.send(port, `${ERROR}\x05`, `${DATA}\x02evil`);
   assert.equal(await stranger.kinds(1), ["5 5"]);
-  own.send(port, "", full, `${DATA}\x03end`, `${DATA}\x02b`);
+  own.send(port, "", full, OACK, full, `${DATA}\x03end`, `${DATA}\x02b`);
   assert.equal(await own.kinds(3), ["4 1", "4 1", "4 2"]);
   assert.is((await client.ended()).stdout, `${"a".repeat(512)}b`);
 });
