@@ -26,7 +26,7 @@ const names = files.map((file) => path.basename(file, ".ts") + ending);
 const copies = isFile ? [to] : names.map((name) => path.join(folder, name));
 const programs = [...new Set(files.map(programOf))].join(", ");
 if (new Set(copies).size < files.length)
-  throw new Error(`Choose one: ${programs}.`);
+  throw new Error(`Choose one, their files have the same names: ${programs}.`);
 const present = copies.find((copy) => fs.existsSync(copy) && !force);
 if (present) throw new Error(`${present} exists: -- --force overwrites it.`);
 for (const [i, copy] of copies.entries()) {

@@ -15,7 +15,7 @@ if (process.env.NO_COLOR) chalk.level = 0;
 process.stdout.on("error", () => process.exit(1)); // `npm run demo | head`
 
 const first = ["walkthrough", "uppercase", "echo", "udp/relay"];
-const names = argv._.length > 0 ? argv._ : first;
+const names = argv._.length > 0 ? argv._.map(String) : first;
 const files = names.flatMap(named).map((file) => {
   const client = file.replace("server.ts", "client.ts"); // its transcript has both
   return fs.existsSync(client) ? client : file;
@@ -55,11 +55,11 @@ async function play(file: string) {
     const child = start(command);
     const ended = show(child, step);
     if (portIn(step.written)) {
-      await until(() => portIn(step.printed));
+      await until(() => portIn(step.printed) || child.child?.exitCode);
       port = portIn(step.printed);
     } else if (/^> /m.test(step.written)) {
       members.push(talk(child, step));
-      await until(() => step.printed);
+      await until(() => step.printed || child.child?.exitCode);
     } else {
       child.stdin.end();
       await ended;
@@ -105,7 +105,7 @@ async function show(child: ProcessPromise, step: Step) {
   for await (const line of child) {
     const isWire = /^ *\d+\.\d+ s /.test(line);
     // A relay draws before it sends, so its line is here already: let it go first.
-    if (!isWire) await sleep(1);
+    for (let i = 0; i < 2 && !isWire; i++) await new Promise(setImmediate);
     const text = isWire ? chalk.yellow(line) : line;
     console.log(member ? `${chalk.magenta(member)}  ${text}` : text);
     step.printed += `${line}\n`;

@@ -30,18 +30,22 @@ export function options<Own extends Options>(port: number, own = {} as Own) {
     console.error(`${problem}: see --help`);
     process.exit(2);
   };
+  for (const [name, value] of Object.entries(values)) {
+    const initial = all[name];
+    const isOption = Object.hasOwn(all, name) && name !== "words";
+    const limit = name === "port" ? 65_535 : 999_999_999;
+    const isNumber = /^\d+$/.test(`${value}`) && Number(value) <= limit;
+    const isText = typeof value === "string" && value !== "";
+    if (!isOption) refuse(`there is no option --${name}`);
+    if (typeof initial === "number" && !isNumber)
+      refuse(`--${name} takes 0 to ${limit}, such as ${initial}`);
+    if (typeof initial === "string" && !isText)
+      refuse(`--${name} takes a text such as ${initial}`);
+    if (initial === false && value !== true) refuse(`--${name} takes no value`);
+    all[name] = typeof initial === "number" ? Number(value) : value!;
+  }
   const [word] = positionals;
   if (word !== undefined && !all.words) refuse(`unexpected argument ${word}`);
   if (word !== undefined) all.words = positionals;
-  for (const [name, value = ""] of Object.entries(values)) {
-    const initial = all[name];
-    const limit = name === "port" ? 65_535 : 999_999_999;
-    const isNumber = /^\d+$/.test(`${value}`) && Number(value) <= limit;
-    if (typeof initial === "number" && isNumber) all[name] = Number(value);
-    else all[name] = value as string | boolean;
-    if (initial === undefined) refuse(`there is no option --${name}`);
-    if (typeof all[name] !== typeof initial || value === "")
-      refuse(`--${name} takes a ${typeof initial} such as ${initial}`);
-  }
   return all as Own & { host: string; port: number };
 }

@@ -36,20 +36,20 @@ function refusal(read: () => unknown): string {
   }
 }
 
-const number = "takes a number such as";
+const port = "--port takes 0 to 65535, such as 2105";
 for (const [line, problem] of [
-  ["--port abc", `--port ${number} 2105`],
-  ["--port -1", `--port ${number} 2105`],
-  ["--port 1e3", `--port ${number} 2105`],
-  ["--port=", `--port ${number} 2105`],
-  ["--port 65536", `--port ${number} 2105`],
-  ["--count", `--count ${number} 10`],
-  ["--count -1", `--count ${number} 10`],
-  ["--count 3000000000", `--count ${number} 10`],
-  ["--host", "--host takes a string such as 127.0.0.1"],
-  ["--host=", "--host takes a string such as 127.0.0.1"],
-  ["--listen=3", "--listen takes a boolean such as false"],
-  ["--foo", "there is no option --foo"],
+  ["--port abc", port],
+  ["--port -1", port],
+  ["--port 1e3", port],
+  ["--port=", port],
+  ["--port 65536", port],
+  ["--count 3000000000", "--count takes 0 to 999999999, such as 10"],
+  ["--host", "--host takes a text such as 127.0.0.1"],
+  ["--host=", "--host takes a text such as 127.0.0.1"],
+  ["--listen=false", "--listen takes no value"],
+  ["--prot 3", "there is no option --prot"],
+  ["--constructor", "there is no option --constructor"],
+  ["--words x", "there is no option --words"],
 ])
   test(`${line} is refused with one line and status 2`, () => {
     const refused = refusal(() => read(...line!.split(" ")));

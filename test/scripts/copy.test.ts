@@ -54,7 +54,7 @@ fs.mkdirSync(join(project, "bom"));
 const marked = '\ufeff{ "type": "module" }';
 fs.writeFileSync(join(project, "bom/package.json"), marked);
 for (const [words, line] of [
-  ["chat", "Choose one: udp/chat, tcp/chat."],
+  ["chat", "Choose one, .*: udp/chat, tcp/chat."],
   ["udp/echo-server.ts udp", ".*exists: -- --force overwrites it."],
 ])
   test(`copy ${words} is refused with one line`, async () => {
