@@ -63,7 +63,7 @@ function transfer({ address, port }: RemoteInfo, data: Buffer, wish?: string) {
   const socket = createSocket(family).bind(0, host);
   transfers += 1;
   socket.on("close", () => (transfers -= 1));
-  socket.on("error", () => {}); // of this client alone
+  socket.on("error", () => {}); // this transfer times out, others go on
   const sendWindow = (repeats: number) => {
     if (block >= last || repeats < 0) return socket.close();
     timer = setTimeout(sendWindow, repeats > 0 ? 1000 : 5000, repeats - 1);
