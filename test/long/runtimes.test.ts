@@ -1,6 +1,7 @@
+import { once } from "node:events";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { ask, needs, node, run, serve, start, udp } from "../helper.ts";
+import { needs, node, run, serve, start, udp } from "../helper.ts";
 
 const runtimes = {
   node: "node --import tsx",
@@ -50,7 +51,12 @@ for (const [name, runtime] of Object.entries(runtimes)) {
       await new Promise((sent) => client.send("bye", sent));
       client.close();
     }
-    assert.is(await ask(server.port, "hello"), "hello");
+    const client = await udp(server.port);
+    // Under Bun an error that a vanished client left can cost one more reply.
+    const asking = setInterval(() => client.send("hello"), 100);
+    const [reply] = await once(client, "message");
+    clearInterval(asking);
+    assert.is(`${reply}`, "hello");
     await server.stop();
   });
 }
