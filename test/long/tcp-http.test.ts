@@ -7,7 +7,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import * as helper from "../helper.ts";
 
-const { exchange, memory, needs, run, serve, temporaryFolder } = helper;
+const { exchange, memory, needs, ownAddress, run, serve, temporaryFolder } =
+  helper;
 const folder = temporaryFolder();
 const page = '<link rel="stylesheet" href="style.css"><img src="bytes">';
 fs.writeFileSync(`${folder}/index.html`, page);
@@ -132,23 +133,27 @@ test("the client waits 10 seconds for bytes, not for its reader", async () => {
 });
 
 const nginx = `daemon off; master_process off; pid FOLDER/pid; events {} http {
-  access_log off; root FOLDER; server { listen 127.0.0.1:PORT;
-  sub_filter_types *; sub_filter nothing-like-it x; } }`; // which makes it send chunks
+  access_log off; root FOLDER; server { listen ADDRESS:PORT;
+  sub_filter_types *; sub_filter nothing-like-it x; } }
+  error_log stderr notice;`; // the filter makes it send chunks
 for (const command of [
-  "python3 -um http.server PORT --bind 127.0.0.1 --directory FOLDER",
+  "python3 -um http.server PORT --bind ADDRESS --directory FOLDER",
   "/usr/sbin/nginx -e stderr -c FOLDER/nginx.conf",
 ])
   needs(command.split(" ")[0]!)(`the client asks ${command}`, async () => {
-    const free = net.createServer().listen(0, "127.0.0.1");
+    const free = net.createServer().listen(0, ownAddress);
     await once(free, "listening");
     const { port } = free.address() as net.AddressInfo;
     await once(free.close(), "close");
     const fill = (text: string) =>
-      text.replaceAll("FOLDER", folder).replaceAll("PORT", `${port}`);
+      text
+        .replaceAll("ADDRESS", ownAddress)
+        .replaceAll("PORT", `${port}`)
+        .replaceAll("FOLDER", folder);
     fs.writeFileSync(`${folder}/nginx.conf`, fill(nginx));
     const peer = helper.start(fill(command));
-    while ((await run(`curl -s 127.0.0.1:${port}`)).status === 7);
-    const client = `tcp/http-client.ts http://127.0.0.1:${port}/bytes`;
+    await peer.line(/^Serving HTTP|event method$/m);
+    const client = `tcp/http-client.ts http://${ownAddress}:${port}/bytes`;
     assert.is((await run(`${client} | cmp - ${folder}/bytes`)).stdout, "");
     await peer.stop("SIGTERM");
   });
