@@ -34,8 +34,10 @@ import { config } from "../shared/config.ts";
 
 const { host, port, to } = config("websocket", { to: "127.0.0.1:12003" });
 const [, chatHost, chatPort] = /^\[?(.+?)\]?:([1-9]\d*)$/.exec(to) ?? [];
-if (!chatPort || Number(chatPort) > 65_535)
-  throw new Error("--to takes HOST:PORT, such as [::1]:12003");
+if (!chatPort || Number(chatPort) > 65_535) {
+  console.error("--to takes HOST:PORT such as [::1]:12003: see --help");
+  process.exit(2);
+}
 
 const html = { "Content-Type": "text/html; charset=utf-8" };
 const page = `<!doctype html><html lang="en" style="color-scheme: light dark">
@@ -44,12 +46,10 @@ const page = `<!doctype html><html lang="en" style="color-scheme: light dark">
   socket.send(line.value);
   log.prepend('> ', line.value, '\\n');
   reset()">
-<input name="line" placeholder="Name, then messages" autofocus>
-<output id="state">Connecting</output></form>
+<input name="line" placeholder="Name, then messages" autofocus></form>
 <pre id="log" role="log" style="white-space: pre-wrap; overflow-wrap: anywhere"></pre>
 <script>
   const socket = new WebSocket("ws://" + location.host);
-  socket.onopen = () => state.replaceChildren("Connected");
   socket.onclose = ({ reason }) => form.replaceChildren("Closed: ", reason);
   socket.onmessage = ({ data }) => log.prepend(data, "\\n");</script>`;
 
