@@ -57,12 +57,6 @@ for (const [command, problem] of Object.entries({
     assert.is(status, 1);
   });
 
-test("a client's --port 0 is refused in one line", async () => {
-  const { stderr, status } = await run("udp/client.ts --port 0", "hello");
-  assert.match(stderr, /^127.0.0.1:0: a --port is 1 to 65535.*\n$/);
-  assert.is(status, 2);
-});
-
 test("any other error of the system is reported in its own words", async () => {
   const error = 'Object.assign(new Error("no route"), { code: "ENETUNREACH" })';
   const throwing = `config("echo"); throw ${error};`;

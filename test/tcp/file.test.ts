@@ -108,9 +108,5 @@ for (const [problem, answer] of [
     if (answer === "send\n") assert.is(received, 13);
   });
 
-test("without a file the client says what it takes", async () => {
-  assert.is((await run("tcp/file-client.ts")).status, 2);
-});
-
 test.after(server.stop);
 test.run();

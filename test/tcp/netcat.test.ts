@@ -69,15 +69,4 @@ test("--listen serves one client only", async () => {
   assert.is((await server.ended()).stdout, "first\n");
 });
 
-for (const [words, problem] of Object.entries({
-  "127.0.0.1": "give it HOST PORT, or --listen: see --help",
-  "127.0.0.1 9 9": "give it HOST PORT, or --listen: see --help",
-  "127.0.0.1 99999":
-    "127.0.0.1:99999: a --port is 1 to 65535; a server's 0 is any free one",
-}))
-  test(`"netcat.ts ${words}" is refused: ${problem}`, async () => {
-    const { stdout, stderr, status } = await run(`tcp/netcat.ts ${words}`);
-    assert.equal([stdout, stderr, status], ["", `${problem}\n`, 2]);
-  });
-
 test.run();

@@ -177,14 +177,6 @@ for (const [stage, reply, problem, limit] of [
     assert.is(/QUIT\r\n$/.test(received()), reply.includes(" "));
   });
 
-test("an address cannot hold one more command", async () => {
-  for (const option of ["--from 'a@b\nRSET'", "--to 'a@b,c@d>x'"]) {
-    const { stderr, status } = await run(`tcp/smtp-client.ts ${option}`);
-    assert.match(stderr, /^"[^\n]+" is not like ada@example.test\n$/);
-    assert.is(status, 2);
-  }
-});
-
 test.after(server.stop);
 test.after(hastyServer.stop);
 test.run();

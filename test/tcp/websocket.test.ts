@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { exchange, listen, run, serve } from "../helper.ts";
+import { exchange, listen, serve } from "../helper.ts";
 
 const chat = await serve("tcp/chat-server.ts");
 const to = "tcp/websocket-server.ts --to";
@@ -100,12 +100,6 @@ test("a browser that never ends its half is dropped", async () => {
   await once(socket, "error"); // after 2 seconds, the server is gone
   clearInterval(typing);
 });
-for (const wrong of ["localhost", "localhost:65536"])
-  test(`--to ${wrong} is refused`, async () => {
-    const { stderr, status } = await run(`${to} ${wrong}`);
-    assert.match(stderr, /: --to takes HOST:PORT, such as \[::1\]:12003\n$/);
-    assert.is(status, 1);
-  });
 test("browsers and terminals share a room, and leave it", async () => {
   const welcome = "Welcome! What is your name?";
   const ada = connect(chat.port).setEncoding("latin1");

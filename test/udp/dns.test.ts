@@ -91,20 +91,16 @@ test("the server prints who asks, without control characters", async () => {
   assert.not.match(server.printed.stdout, /[^\n -~]/);
 });
 
-test("the client says why there is no answer", async () => {
-  const at = `127.0.0.1:${server.port}`;
-  const outcomes: [string, string, number][] = [
-    ["no.example.test.", `${at}: NXDOMAIN for no.example.test.`, 1],
-    ["mail.example.test mx", `${at} has no mx record of mail.example.test`, 0],
-  ];
-  for (const words of ["a.test SOA", "a.test A b", "a".repeat(64), tooLong])
-    outcomes.push([words, `not a name and a type: ${words}: see --help`, 2]);
-  const client = `udp/dns-client.ts --port ${server.port}`;
-  const runs = outcomes.map(([words]) => run(`${client} ${words}`));
-  const results = await Promise.all(runs);
-  for (const [i, [, line, status]] of outcomes.entries())
-    assert.equal(results[i], { stdout: "", stderr: `${line}\n`, status });
-});
+const at = `127.0.0.1:${server.port}`;
+for (const [words, stderr, status] of [
+  ["no.example.test.", `${at}: NXDOMAIN for no.example.test.\n`, 1],
+  ["mail.example.test mx", `${at} has no mx record of mail.example.test\n`, 0],
+])
+  test(`the client asks for ${words}`, async () => {
+    const client = `udp/dns-client.ts --port ${server.port}`;
+    const result = await run(`${client} ${words}`);
+    assert.equal(result, { stdout: "", stderr, status });
+  });
 
 /** A reply with records for the name in the question: their types and data. */
 function reply(query: Buffer, records: [number, string, string?][]) {

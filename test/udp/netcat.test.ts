@@ -69,14 +69,4 @@ for (const [line, problem] of Object.entries({
     assert.is(status, 1);
   });
 
-for (const [words, problem] of Object.entries({
-  "127.0.0.1": "give it HOST PORT, or --listen: see --help",
-  "127.0.0.1 9 9": "give it HOST PORT, or --listen: see --help",
-  "--listen --wait 2147484": "--wait takes at most 2000000 seconds: see --help",
-}))
-  test(`"netcat.ts ${words}" is refused: ${problem}`, async () => {
-    const { stdout, stderr, status } = await run(`udp/netcat.ts ${words}`);
-    assert.equal([stdout, stderr, status], ["", `${problem}\n`, 2]);
-  });
-
 test.run();
