@@ -67,7 +67,7 @@ const worker = async () => {
 };
 // A long test loads the machine by itself; the others mostly wait.
 const cores = availableParallelism();
-const length = argv.long ? cores + 1 : 2 * cores;
+const length = argv.long ? cores + 1 : 3 * cores;
 await Promise.all(Array.from({ length }, worker));
 
 for (const output of failures) console.log(output);
