@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { config } from "../shared/config.ts";
 import { listen, needs, node, run, serve } from "./helper.ts";
 import { temporaryFolder, udp } from "./helper.ts";
 
@@ -26,10 +27,8 @@ test("--help prints the comment at the top and the options", async () => {
   assert.is(status, 0);
 });
 
-test("a service that has no port is an error", async () => {
-  const { stderr, status } = await run(example("time.ts", 'config("time")'));
-  assert.match(stderr, /"time"/);
-  assert.is(status, 1);
+test("a service that has no port is an error", () => {
+  assert.throws(() => config("time"), /"time"/);
 });
 
 test("a bug keeps its stack", async () => {

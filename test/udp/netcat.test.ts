@@ -52,21 +52,17 @@ test("--listen talks to the first sender only", async () => {
   assert.equal([stdout, status], ["first\nthird\n", 0]);
 });
 
-for (const [line, problem] of Object.entries({
-  hello: "nothing listens there: start the server or check the --port",
-  ["a".repeat(65_507)]: "too long for one datagram: send less",
-}))
-  test(`--listen names its peer when a line does not go: ${problem}`, async () => {
-    const netcat = await serve("udp/netcat.ts --listen");
-    const client = await udp(netcat.port);
-    const { port } = client.address();
-    client.send("hello\n");
-    await netcat.line(/^hello$/m);
-    if (line === "hello") await new Promise<void>((done) => client.close(done));
-    netcat.stdin.write(`${line}\n`);
-    const { stderr, status } = await netcat.ended();
-    assert.match(stderr, `\n127.0.0.1:${port}: ${problem}\n`);
-    assert.is(status, 1);
-  });
+test("--listen names its peer when a line is too long for it", async () => {
+  const netcat = await serve("udp/netcat.ts --listen");
+  const client = await udp(netcat.port);
+  client.send("hello\n");
+  await netcat.line(/^hello$/m);
+  netcat.stdin.write("a".repeat(65_507));
+  netcat.stdin.write("\n");
+  const { stderr, status } = await netcat.ended();
+  const problem = `127.0.0.1:${client.address().port}: too long for one datagram`;
+  assert.match(stderr, problem);
+  assert.is(status, 1);
+});
 
 test.run();
