@@ -65,38 +65,33 @@ server.on("connection", (connection) => {
   let left = reset || hang || Infinity; // bytes to pass, in both directions
   draw(client, "connect", true);
   const upstream = connect(target);
-  join(connection, upstream, true);
-  join(upstream, connection, false);
+  const connected = once(upstream, "connect");
+  for (const up of [true, false]) join(up).catch(() => {}); // what it was has been drawn
 
   /** Whatever happens at one end also happens at the other. */
-  function join(from: Socket, other: Socket, up: boolean) {
-    upstream.on("connect", () => from.on("data", pass));
-    from.on("end", async () => {
-      if (from.isPaused()) await once(from, "resume"); // a piece is on its way
-      draw(client, "FIN", up, undefined, left === 0 ? "…" : "");
-      if (left === 0) await sleep(15_000);
-      other.end();
-    });
+  async function join(up: boolean) {
+    const [from, other] = up ? [connection, upstream] : [upstream, connection];
     from.on("error", ({ code }: NodeJS.ErrnoException) => {
       draw(client, `${code}`, up);
       sendReset(other);
     });
-
-    async function pass(data: Buffer) {
-      from.pause(); // until all is written: a slow reader slows the writer
+    await connected;
+    for await (let data of from.iterator({ destroyOnReturn: false }))
       while (data.length > 0 && left > 0 && other.writable) {
         const piece = data.subarray(0, Math.min(chunk || data.length, left));
         data = data.subarray(piece.length);
         left -= piece.length;
         const isLast = left === 0;
         draw(client, "data", up, piece);
+        // A slow reader slows the writer: the next data is read after this.
         await new Promise((written) => other.write(piece, written));
         if (delay) await sleep(delay);
         if (isLast) draw(client, reset ? "RST" : "hang", up, undefined, "✗");
         if (isLast && reset) [from, other].forEach(sendReset);
       }
-      from.resume();
-    }
+    draw(client, "FIN", up, undefined, left === 0 ? "…" : "");
+    if (left === 0) await sleep(15_000);
+    other.end();
   }
 });
 

@@ -86,6 +86,7 @@ const collecting = await listen((connection) => {
     total += length;
     if (total % 30 === 0) connection.write("ok");
   });
+  connection.on("error", () => {});
   connection.on("end", () => connection.end(`${total} bytes`));
 });
 const cutting = await relay(collecting, "--chunk 3 --delay 5");
@@ -107,6 +108,14 @@ test("--chunk and --delay pass small pieces, one after the other", async () => {
 
 test("a FIN waits until all pieces before it are passed", async () => {
   assert.is(await exchange(cutting.port, "hello world"), "11 bytes");
+});
+
+test("a client may reset what it has already ended", async () => {
+  const client = open(cutting.port);
+  client.end("x".repeat(60)); // answered after 30 bytes and after 60
+  await once(client, "data");
+  client.resetAndDestroy();
+  await cutting.line(/client 3 ── E[A-Z]+ ─+▶ server/);
 });
 
 test("--reset resets both ends after so many bytes", async () => {
