@@ -66,7 +66,8 @@ server.on("connection", (connection) => {
   draw(client, "connect", true);
   const upstream = connect(target);
   const connected = once(upstream, "connect");
-  for (const up of [true, false]) join(up).catch(() => {}); // what it was has been drawn
+  // An error also ends a loop, and has been drawn by then.
+  for (const up of [true, false]) join(up).catch(() => {});
 
   /** Whatever happens at one end also happens at the other. */
   async function join(up: boolean) {
@@ -76,6 +77,7 @@ server.on("connection", (connection) => {
       sendReset(other);
     });
     await connected;
+    // Without the option, a FIN would destroy data that goes the other way.
     for await (let data of from.iterator({ destroyOnReturn: false }))
       while (data.length > 0 && left > 0 && other.writable) {
         const piece = data.subarray(0, Math.min(chunk || data.length, left));
@@ -83,12 +85,13 @@ server.on("connection", (connection) => {
         left -= piece.length;
         const isLast = left === 0;
         draw(client, "data", up, piece);
-        // A slow reader slows the writer: the next data is read after this.
+        // Only then is more read, so a slow reader slows the writer down.
         await new Promise((written) => other.write(piece, written));
         if (delay) await sleep(delay);
         if (isLast) draw(client, reset ? "RST" : "hang", up, undefined, "✗");
         if (isLast && reset) [from, other].forEach(sendReset);
       }
+    if (!other.writable) return; // it was reset
     draw(client, "FIN", up, undefined, left === 0 ? "…" : "");
     if (left === 0) await sleep(15_000);
     other.end();

@@ -116,6 +116,8 @@ test("a client may reset what it has already ended", async () => {
   await once(client, "data");
   client.resetAndDestroy();
   await cutting.line(/client 3 ── E[A-Z]+ ─+▶ server/);
+  await exchange(cutting.port, "hello"); // and the relay goes on
+  assert.not.match(cutting.printed.stdout, /client 3 ── FIN/);
 });
 
 test("--reset resets both ends after so many bytes", async () => {
