@@ -34,6 +34,10 @@ async function runFile(file: string) {
   const child = shell`${process.execPath} --import tsx ${file}`;
   const { pid } = child;
   if (pid) groups.add(pid);
+  // A test that failed may leave sockets open, which keep its process running.
+  child.stdout.on("data", (text) => {
+    if (/^  Duration:/m.test(`${text}`)) child.timeout("10s");
+  });
   const { stdout, stderr, exitCode } = await child;
   if (pid) killGroup(pid);
 
