@@ -7,7 +7,7 @@ import { needs, node, run, temporaryFolder } from "../helper.ts";
 const folder = temporaryFolder();
 symlinkSync(process.execPath, `${folder}/node`);
 const path = `PATH=${folder}:/usr/bin:/bin`;
-const bench = `env ${path} ${node} scripts/bench.ts --rounds 1 --seconds 0.05`;
+const bench = `env ${path} ${node} scripts/bench.ts --rounds 1 --seconds 0.3`;
 
 /** The figures of each row, without the ratios below it. */
 function figuresOf(table: string) {
