@@ -14,7 +14,8 @@ import { $, glob, minimist } from "zx";
 const argv = minimist(process.argv.slice(2), { boolean: ["long"] });
 const pattern = argv.long ? "test/long/**/*.test.ts" : "test/**/*.test.ts";
 const ignore = argv.long ? [] : ["test/long/**"];
-const found = (await glob(pattern, { ignore })).sort();
+// Backwards, since the longest ones are the last of their folder.
+const found = (await glob(pattern, { ignore })).sort().reverse();
 const files = found.filter(
   (file) => !argv._.length || argv._.some((name) => file.includes(name)),
 );
