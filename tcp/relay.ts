@@ -66,8 +66,11 @@ server.on("connection", (connection) => {
   draw(client, "connect", true);
   const upstream = connect(target);
   const connected = once(upstream, "connect");
-  // An error also ends a loop, and has been drawn by then.
-  for (const up of [true, false]) join(up).catch(() => {});
+  for (const up of [true, false])
+    join(up).catch((error) => {
+      // A connection's error has a code, and has been drawn by now.
+      if (!error.code) throw error;
+    });
 
   /** Whatever happens at one end also happens at the other. */
   async function join(up: boolean) {

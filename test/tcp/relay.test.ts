@@ -112,12 +112,12 @@ test("a FIN waits until all pieces before it are passed", async () => {
 
 test("a client may reset what it has already ended", async () => {
   const client = open(cutting.port);
-  client.end("x".repeat(60)); // answered after 30 bytes and after 60
+  client.end("x".repeat(90)); // answered after each 30 bytes
   await once(client, "data");
   client.resetAndDestroy();
   await cutting.line(/client 3 ── E[A-Z]+ ─+▶ server/);
   await exchange(cutting.port, "hello"); // and the relay goes on
-  assert.not.match(cutting.printed.stdout, /client 3 ── FIN/);
+  assert.not.match(cutting.printed.stdout, /client 3 ── E[^]*client 3 ──/);
 });
 
 test("--reset resets both ends after so many bytes", async () => {
