@@ -81,19 +81,20 @@ server.on("connection", (connection) => {
     });
     await connected;
     // Without the option, a FIN would destroy data that goes the other way.
-    for await (let data of from.iterator({ destroyOnReturn: false }))
+    for await (let data of from.iterator({ destroyOnReturn: false })) {
       while (data.length > 0 && left > 0 && other.writable) {
         const piece = data.subarray(0, Math.min(chunk || data.length, left));
         data = data.subarray(piece.length);
         left -= piece.length;
         const isLast = left === 0;
         draw(client, "data", up, piece);
-        // Only then is more read, so a slow reader slows the writer down.
+        // More is read only after this, so a slow reader slows the writer down.
         await new Promise((written) => other.write(piece, written));
         if (delay) await sleep(delay);
         if (isLast) draw(client, reset ? "RST" : "hang", up, undefined, "✗");
         if (isLast && reset) [from, other].forEach(sendReset);
       }
+    }
     if (!other.writable) return; // it was reset
     draw(client, "FIN", up, undefined, left === 0 ? "…" : "");
     if (left === 0) await sleep(15_000);

@@ -54,7 +54,8 @@ for (const [name, runtime] of Object.entries(runtimes)) {
     const client = await udp(server.port);
     // Under Bun an error that a vanished client left can cost one more reply.
     const asking = setInterval(() => client.send("hello"), 100);
-    const [reply] = await once(client, "message");
+    const signal = AbortSignal.timeout(60_000);
+    const [reply] = await once(client, "message", { signal });
     clearInterval(asking);
     assert.is(`${reply}`, "hello");
     await server.stop();

@@ -8,7 +8,7 @@ const question = "not a name and a type";
 const label = "a".repeat(64);
 const name = `${"a".repeat(63)}.`.repeat(4);
 
-/** Command lines that are wrong, and the beginning of the line on stderr. */
+// Command lines that are wrong, and the beginning of the line on stderr.
 for (const [command, problem] of Object.entries({
   "udp/client.ts --port 0": `127.0.0.1:0: ${noPort}`,
   "tcp/netcat.ts 127.0.0.1": peer,
